@@ -1,0 +1,1 @@
+"""The business questions, one Ibis expression each."""

@@ -1,0 +1,1 @@
+"""What an event is: its schema, the CSV codec, bad events, identity, the ledger and a generator."""

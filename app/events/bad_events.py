@@ -1,0 +1,18 @@
+"""What makes a row a bad event. The list is fixed, so that a report can count by reason."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a row is no event. A row with several faults has the first of them in this order."""
+
+    ROW_TOO_LONG = "row_too_long"
+    INVALID_UTF8 = "invalid_utf8"
+    UNTERMINATED_QUOTE = "unterminated_quote"
+    MISSING_COLUMNS = "missing_columns"
+    EXTRA_COLUMNS = "extra_columns"
+    INVALID_TIME = "invalid_time"
+    UNKNOWN_EVENT_TYPE = "unknown_event_type"
+    INVALID_ID = "invalid_id"
+    INVALID_PRICE = "invalid_price"
+    NEGATIVE_PRICE = "negative_price"
