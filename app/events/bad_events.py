@@ -8,7 +8,8 @@ class Reason(StrEnum):
 
     ROW_TOO_LONG = "row_too_long"
     INVALID_UTF8 = "invalid_utf8"
-    UNTERMINATED_QUOTE = "unterminated_quote"
+    LINE_BREAK_IN_ROW = "line_break_in_row"
+    INVALID_QUOTING = "invalid_quoting"
     MISSING_COLUMNS = "missing_columns"
     EXTRA_COLUMNS = "extra_columns"
     INVALID_TIME = "invalid_time"

@@ -1,0 +1,210 @@
+"""The columnar reader of canonical rows: a block of rows becomes Arrow columns without a loop over rows.
+
+It accepts a row only where every field is written in the one canonical way (see `app.events.identity`), so that the
+row's own bytes are what `event_id` hashes. It reports all other rows by their index, good or bad, for
+`app.events.csv_row` to read. So it has no rules of its own: it may refuse a good row, never accept a bad one.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from app.events.identity import event_ids
+from app.events.schema import EVENT_TYPES, EVENTS, PRICE, RAW_COLUMNS, TIME
+
+_Mask = npt.NDArray[np.bool_]
+_TEXT: Final = pa.string()
+_CODED: Final = pa.dictionary(pa.int32(), pa.string())
+_TYPES: Final = {name: _CODED if name in ("event_type", "category_code", "brand") else _TEXT for name in RAW_COLUMNS}
+_CONVERT: Final = pyarrow.csv.ConvertOptions(
+    column_types=_TYPES, strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False, check_utf8=False
+)
+_DATE_DIGITS: Final = [0, 1, 2, 3, 5, 6, 8, 9]
+_DATE_WEIGHTS: Final = np.array([10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1], np.int32)
+_CLOCK_DIGITS: Final = [11, 12, 14, 15, 17, 18]
+_CLOCK_WEIGHTS: Final = np.array([36_000, 3_600, 600, 60, 10, 1], np.int32)
+_TIME_PATTERN: Final = np.frombuffer(b"dddd-dd-dd dd:dd:dd UTC", np.uint8)
+_TIME_SIGNS: Final = np.flatnonzero(_TIME_PATTERN != ord("d"))
+_MAX_CENTS: Final = 10**12
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
+def read_canonical(rows: Sequence[bytes]) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
+    """The events of those rows that are canonical, and these rows' indices in ascending order.
+
+    Args:
+        rows: rows without an end of line; none may be empty or hold a quote, a line break or invalid UTF-8.
+    """
+    table, index = _split(rows)
+    for step in (_canonical_words, _canonical_numbers):
+        keep = step(table)
+        if not keep.all():
+            table, index = table.filter(pa.array(keep)), index[keep]
+    micros, keep = _times(table.column("event_time"))
+    if not keep.all():
+        table, index, micros = table.filter(pa.array(keep)), index[keep], micros[keep]
+    canonical = rows if len(index) == len(rows) else [rows[i] for i in index.tolist()]
+    return _events(table, micros, canonical), index
+
+
+def _split(rows: Sequence[bytes]) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
+    """The raw columns of the rows that have the right number of columns, and their indices."""
+    wrong: list[int] = []
+
+    def skip(row: pyarrow.csv.InvalidRow) -> str:
+        wrong.append(row.number - 1)
+        return "skip"
+
+    text = b"\n".join(rows) + b"\n"
+    table = pyarrow.csv.read_csv(
+        pa.BufferReader(text),
+        pyarrow.csv.ReadOptions(use_threads=False, column_names=list(RAW_COLUMNS), block_size=len(text) + 1),
+        pyarrow.csv.ParseOptions(quote_char=False, invalid_row_handler=skip),
+        _CONVERT,
+    )
+    index = np.delete(np.arange(len(rows)), wrong)
+    if table.num_rows != len(index):
+        raise AssertionError(f"{table.num_rows} rows split from {len(index)}")
+    return _one_batch(table), index
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+
+
+def _canonical_words(table: pa.RecordBatch) -> _Mask:
+    """Whether the event type is known and the time and numbers are there, by row."""
+    event_type = table.column("event_type")
+    known = np.isin(event_type.dictionary.to_numpy(zero_copy_only=False), EVENT_TYPES)
+    keep = known[event_type.indices.fill_null(0).to_numpy()] if len(known) else np.zeros(len(table), bool)
+    for name in ("event_time", "event_type", "product_id", "category_id", "price", "user_id"):
+        column = table.column(name)
+        if column.null_count:
+            keep &= column.is_valid().to_numpy(zero_copy_only=False)
+    _, ends, _ = _bytes(table.column("event_time"))
+    starts, *_ = _bytes(table.column("event_time"))
+    keep &= ends - starts == len(_TIME_PATTERN)
+    return keep
+
+
+def _canonical_numbers(table: pa.RecordBatch) -> _Mask:
+    """Whether the ids are plain positive integers of 64 bits and the price has two places, by row."""
+    keep = np.ones(len(table), bool)
+    for name in ("product_id", "category_id", "user_id"):
+        column = table.column(name)
+        starts, _, data = _bytes(column)
+        if len(table):
+            keep &= (data[starts] >= ord("1")) & (data[starts] <= ord("9"))
+        keep &= _castable(column, pa.int64(), r"^([1-9][0-9]{0,17}|[1-8][0-9]{18})$")
+    price = table.column("price")
+    keep &= _castable(price, pa.float64(), r"^[0-9]{1,10}\.[0-9]{2}$")
+    starts, ends, data = _bytes(price)
+    if len(table):
+        length = ends - starts
+        first, point, tenth, hundredth = (data[np.maximum(at, 0)] for at in (starts, ends - 3, ends - 2, ends - 1))
+        keep &= (length >= 4) & (length <= 13) & (point == ord(".")) & _digit(first) & _digit(tenth) & _digit(hundredth)
+        keep &= (first != ord("0")) | (length == 4)
+    return keep
+
+
+def _castable(column: pa.StringArray, to: pa.DataType, safe: str) -> _Mask:
+    """Whether a text casts to a number: all where the whole column does, else those that match a safe pattern."""
+    try:
+        pc.cast(column, to)
+    except pa.ArrowInvalid:
+        return pc.match_substring_regex(column, safe).to_numpy(zero_copy_only=False)
+    return np.ones(len(column), bool)
+
+
+def _times(column: pa.StringArray) -> tuple[npt.NDArray[np.int64], _Mask]:
+    """Microseconds since the epoch of times of 23 bytes, and whether each is a time of the calendar."""
+    count = len(column)
+    if not count:
+        return np.zeros(0, np.int64), np.zeros(0, bool)
+    starts, ends, data = _bytes(column)
+    text = data[starts[0] : ends[-1]].reshape(count, len(_TIME_PATTERN))
+    keep = (text[:, _TIME_SIGNS] == _TIME_PATTERN[_TIME_SIGNS]).all(axis=1)
+    date_digits, clock_digits = text[:, _DATE_DIGITS] - 48, text[:, _CLOCK_DIGITS] - 48
+    keep &= (date_digits <= 9).all(axis=1) & (clock_digits <= 9).all(axis=1)
+    # Each of a pair of clock digits is a digit, so only the first of a pair can exceed its range, or 24 to 29 h.
+    keep &= (clock_digits[:, 2] <= 5) & (clock_digits[:, 4] <= 5) & (clock_digits[:, 0] * 10 + clock_digits[:, 1] <= 23)
+    seconds = clock_digits.astype(np.int32) @ _CLOCK_WEIGHTS
+    days, valid = _days(date_digits.astype(np.int32) @ _DATE_WEIGHTS)
+    return (days * 86_400 + seconds) * 1_000_000, keep & valid
+
+
+def _days(dates: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], _Mask]:
+    """Days since the epoch of dates written as yyyymmdd, and whether each is a date."""
+    if dates[0] == dates.min() == dates.max():
+        distinct, inverse = dates[:1], np.zeros(len(dates), np.intp)
+    else:
+        distinct, inverse = np.unique(dates, return_inverse=True)
+    days = np.zeros(len(distinct), np.int64)
+    valid = np.ones(len(distinct), bool)
+    for i, yyyymmdd in enumerate(distinct.tolist()):
+        try:
+            days[i] = date(yyyymmdd // 10_000, yyyymmdd // 100 % 100, yyyymmdd % 100).toordinal() - _EPOCH
+        except ValueError:
+            valid[i] = False
+    return days[inverse], valid[inverse]
+
+
+def _events(table: pa.RecordBatch, micros: npt.NDArray[np.int64], canonical: Sequence[bytes]) -> pa.RecordBatch:
+    cents = np.rint(pc.cast(table.column("price"), pa.float64()).to_numpy(zero_copy_only=False) * 100).astype(np.int64)
+    category_code, session = table.column("category_code"), table.column("user_session")
+    department, sub_category, product = category_levels(category_code)
+    columns = {
+        "event_id": event_ids(canonical),
+        "event_time": pa.array(micros).view(TIME),
+        "event_type": table.column("event_type").dictionary_decode(),
+        "product_id": pc.cast(table.column("product_id"), pa.int64()),
+        "category_id": pc.cast(table.column("category_id"), pa.int64()),
+        "category_code": category_code.dictionary_decode(),
+        "department": department,
+        "sub_category": sub_category,
+        "product": product,
+        "brand": table.column("brand").dictionary_decode(),
+        "price": decimals(cents),
+        "user_id": pc.cast(table.column("user_id"), pa.int64()),
+        "user_session": session,
+        "zero_price": pa.array(cents == 0),
+        "missing_session": session.is_null(),
+    }
+    return pa.RecordBatch.from_arrays([columns[name] for name in EVENTS.names], schema=EVENTS)
+
+
+def category_levels(category_code: pa.DictionaryArray) -> list[pa.StringArray]:
+    """The first, second and all deeper levels of dictionary encoded category codes; NULL where there is none."""
+    levels = [code.split(".", 2) for code in category_code.dictionary.to_pylist()]
+    return [
+        pa.array([(parts[depth : depth + 1] or [""])[0] or None for parts in levels], pa.string()).take(
+            category_code.indices
+        )
+        for depth in range(3)
+    ]
+
+
+def decimals(cents: npt.NDArray[np.int64]) -> pa.Decimal128Array:
+    """Prices of two places from hundredths."""
+    words = np.zeros((len(cents), 2), np.int64)
+    words[:, 0] = cents
+    words[:, 1] = cents >> 63  # the sign fills the upper 64 of 128 bits
+    return pa.Array.from_buffers(PRICE, len(cents), [None, pa.py_buffer(words)])
+
+
+def _bytes(column: pa.StringArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """Where each text of a column starts and ends, and the bytes that hold them."""
+    offsets = np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, column.offset * 4).astype(np.int64)
+    data = column.buffers()[2]
+    return offsets[:-1], offsets[1:], np.frombuffer(data, np.uint8) if data else np.zeros(1, np.uint8)
+
+
+def _digit(byte: npt.NDArray[np.uint8]) -> _Mask:
+    return (byte - ord("0")) <= 9
