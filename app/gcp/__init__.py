@@ -1,0 +1,1 @@
+"""Google Cloud's clients, made in one place for the real cloud and for the emulators."""
