@@ -19,6 +19,7 @@ from drongo.services.pubsub.models import Message, PubSubBackend, Subscription, 
 # What an answer holds at most. The real service answers a pull with less than was asked for, too.
 _MAX_ANSWER_BYTES = 10_000_000
 _DEFAULT_PULL = 100
+_SPARE_DEADLINES = 500
 _NAME = re.compile(r"projects/[^/]+/(?:topics|subscriptions)/(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 
 
@@ -30,6 +31,27 @@ class DeadlineSubscription(Subscription):
     # When the message of an acknowledgement id comes back, and the same as a heap whose old entries are skipped.
     deadlines: dict[str, float] = field(default_factory=dict)
     due: list[tuple[float, str]] = field(default_factory=list)
+
+    def set_deadline(self, ack_id: str, due: float) -> None:
+        """Let a delivered message come back at a time."""
+        self.deadlines[ack_id] = due
+        heapq.heappush(self.due, (due, ack_id))
+
+    def take_expired(self) -> list[Message]:
+        """Take out what is past its deadline, in the order in which it was published."""
+        expired: list[Message] = []
+        while self.due and self.due[0][0] <= time.monotonic():
+            due, ack_id = heapq.heappop(self.due)
+            if self.deadlines.get(ack_id) == due:
+                del self.deadlines[ack_id]
+                expired.append(self.outstanding.pop(ack_id))
+        return sorted(expired, key=lambda message: int(message.message_id))
+
+    def drop_old_deadlines(self) -> None:
+        """Forget the deadlines of what was acknowledged, once they are more than half of all."""
+        if len(self.due) > 2 * len(self.deadlines) + _SPARE_DEADLINES:
+            self.due = [(due, ack_id) for ack_id, due in self.deadlines.items()]
+            heapq.heapify(self.due)
 
 
 class Backend(PubSubBackend):
@@ -88,7 +110,7 @@ class Backend(PubSubBackend):
                 ack_id = f"ack-{self._next()}"
                 message = backlog.popleft()
                 subscription.outstanding[ack_id] = message
-                self._set_deadline(subscription, ack_id, due)
+                subscription.set_deadline(ack_id, due)
                 delivered.append((ack_id, message))
             return delivered
 
@@ -100,6 +122,7 @@ class Backend(PubSubBackend):
             for ack_id in ack_ids:
                 subscription.outstanding.pop(ack_id, None)
                 subscription.deadlines.pop(ack_id, None)
+            subscription.drop_old_deadlines()
 
     def modify_ack_deadline(self, name: str, ack_ids: list[str], ack_deadline_seconds: int) -> None:
         """Set the deadlines to so many seconds from now; 0 gives the messages back at once."""
@@ -108,7 +131,7 @@ class Backend(PubSubBackend):
             due = time.monotonic() + ack_deadline_seconds
             for ack_id in ack_ids:
                 if ack_id in subscription.outstanding:
-                    self._set_deadline(subscription, ack_id, due)
+                    subscription.set_deadline(ack_id, due)
             self._return_expired(subscription)
 
     def seconds_to_next_deadline(self, name: str) -> float:
@@ -120,21 +143,10 @@ class Backend(PubSubBackend):
     def _subscription(self, name: str) -> DeadlineSubscription:
         return cast(DeadlineSubscription, self.get_subscription(name))
 
-    @staticmethod
-    def _set_deadline(subscription: DeadlineSubscription, ack_id: str, due: float) -> None:
-        subscription.deadlines[ack_id] = due
-        heapq.heappush(subscription.due, (due, ack_id))
-
     def _return_expired(self, subscription: DeadlineSubscription) -> None:
-        expired: list[Message] = []
-        while subscription.due and subscription.due[0][0] <= time.monotonic():
-            due, ack_id = heapq.heappop(subscription.due)
-            if subscription.deadlines.get(ack_id) == due:
-                del subscription.deadlines[ack_id]
-                expired.append(subscription.outstanding.pop(ack_id))
+        expired = subscription.take_expired()
         if expired:
-            # The oldest to the front, so that a stream that was published in order stays nearly so.
-            expired.sort(key=lambda message: int(message.message_id))
+            # To the front, so that a stream that was published in order stays nearly so.
             subscription.backlog.extendleft(reversed(expired))
             self.changed.notify_all()
 
