@@ -24,6 +24,7 @@ from app.events.schema import BAD_EVENTS, EVENT_LOG, EVENTS, MAX_ROW_BYTES, PROV
 
 BOM: Final = b"\xef\xbb\xbf"
 HEADER: Final = ",".join(RAW_COLUMNS).encode()
+_SPECIAL: Final = (b'"', b"\r", BOM)
 _SOURCE, _SOURCE_ROW, _INGEST_TIME = PROVENANCE
 LOCATED_EVENTS: Final = pa.schema([*EVENTS, _SOURCE, _SOURCE_ROW])
 LOCATED_BAD_EVENTS: Final = pa.schema([field for field in BAD_EVENTS if field.name != _INGEST_TIME.name])
@@ -134,16 +135,17 @@ def _numbers(blocks: Sequence[Block], counts: Sequence[int]) -> pa.Int64Array:
 
 
 def _simple(rows: Sequence[bytes]) -> npt.NDArray[np.int64]:
-    """Indices of the rows that the columnar reader takes: not empty, not too long, no quote or line break, UTF-8."""
+    """Indices of the rows that the columnar reader takes: not empty, not too long, UTF-8, no quote, line break or
+    byte order mark (which it would take for that of a file)."""
     text = b"\n".join(rows)
-    if _is_utf8(text) and b'"' not in text and b"\r" not in text:
+    if _is_utf8(text) and not any(sign in text for sign in _SPECIAL):
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         return np.flatnonzero((lengths > 0) & (lengths <= MAX_ROW_BYTES))
     return np.array(
         [
             i
             for i, row in enumerate(rows)
-            if row and len(row) <= MAX_ROW_BYTES and b'"' not in row and b"\r" not in row and _is_utf8(row)
+            if row and len(row) <= MAX_ROW_BYTES and not any(sign in row for sign in _SPECIAL) and _is_utf8(row)
         ],
         np.int64,
     )
