@@ -1,4 +1,4 @@
-"""Find a Java that can run Spark, or get one."""
+"""Find a Java that can run Spark, or get one: as found, else downloaded by cjdk, else from the system's packages."""
 
 import logging
 import os
@@ -13,8 +13,9 @@ MINIMUM = 17
 # Spark's launcher always adds this module, which slim runtimes leave out.
 SPARK_MODULES = ("jdk.incubator.vector",)
 
+_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
 _log = logging.getLogger(__name__)
-_CACHE = Path(__file__).parents[2] / ".cache" / "java"
+CACHE = Path(__file__).parents[2] / ".cache" / "java"
 _JVM_FOLDERS = (Path("/usr/lib/jvm"), Path("/Library/Java/JavaVirtualMachines"))
 
 
@@ -40,6 +41,30 @@ class Java:
         return {"JAVA_HOME": str(self.home)}
 
 
+def get_java(*, system_packages: bool = False) -> Java:
+    """A Java that can run Spark: one that is here, else one downloaded into `.cache`, else one from Debian's packages.
+
+    Packages of the system are installed only if `system_packages` allows it and this process is root. Raises
+    JavaMissing, whose message says what was tried and what to do.
+    """
+    try:
+        return find_java()
+    except JavaMissing as missing:
+        faults = [str(missing)]
+    for get in (_download, *((_install_package,) if system_packages else ())):
+        try:
+            get()
+            return find_java()
+        except JavaMissing as missing:
+            faults.append(str(missing))
+    tried = "\n".join(f"- {fault}" for fault in faults)
+    raise JavaMissing(
+        f"Spark needs Java {MINIMUM} or newer with the module {', '.join(SPARK_MODULES)}.\n{tried}\n"
+        f"Install one, e.g. `apt-get install openjdk-{MINIMUM}-jre-headless` or `brew install openjdk@{MINIMUM}`, "
+        "or set JAVA_HOME to the folder of one."
+    )
+
+
 def find_java(*, minimum: int = MINIMUM, modules: tuple[str, ...] = SPARK_MODULES) -> Java:
     """The first Java on this machine that is new enough and has the modules; nothing is downloaded.
 
@@ -59,7 +84,7 @@ def find_java(*, minimum: int = MINIMUM, modules: tuple[str, ...] = SPARK_MODULE
         else:
             return java
     tried = "; ".join(f"{home} {fault}" for home, fault in seen.items()) or "none found"
-    raise JavaMissing(f"No Java {minimum} or newer on this machine ({tried}). Install one, or set JAVA_HOME.")
+    raise JavaMissing(f"No fitting Java {minimum} or newer on this machine: {tried}.")
 
 
 def probe(home: Path) -> Java | None:
@@ -88,6 +113,30 @@ def _homes() -> Iterator[Path]:
     program = shutil.which("java")
     if program:
         yield Path(program).resolve().parents[1]
-    for folder in (*_JVM_FOLDERS, _CACHE):
-        for file in sorted(folder.rglob("bin/java"), reverse=True) if folder.is_dir() else ():
-            yield file.resolve().parents[1]
+    for folder in (*_JVM_FOLDERS, CACHE):
+        yield from sorted({file.resolve().parents[1] for file in folder.rglob("bin/java")})
+
+
+def _download() -> None:
+    import cjdk
+
+    _log.info("downloading Java %d into %s (once)", MINIMUM, CACHE)
+    try:
+        cjdk.java_home(vendor="temurin", version=str(MINIMUM), cache_dir=CACHE)
+    except (cjdk.CjdkError, OSError) as error:
+        raise JavaMissing(f"The download of Java {MINIMUM} by cjdk failed: {error}") from error
+
+
+def _install_package() -> None:
+    program = shutil.which("apt-get")
+    if not program or os.geteuid() != 0:
+        raise JavaMissing("The system's packages were not tried: that needs apt-get and to be root.")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    fault = ""
+    for arguments in (["update"], *(["install", "-y", "--no-install-recommends", name] for name in _PACKAGES)):
+        _log.info("apt-get %s", " ".join(arguments))
+        answer = subprocess.run([program, *arguments], capture_output=True, text=True, env=environment)  # noqa: S603
+        if arguments[0] == "install" and answer.returncode == 0:
+            return
+        fault = fault or answer.stderr.strip()
+    raise JavaMissing(f"apt-get could not install {' or '.join(_PACKAGES)}: {fault or 'no reason given'}")
