@@ -1,0 +1,103 @@
+"""Arithmetic that gives the same value on every engine.
+
+Engines differ in what they do with decimals (precision, overflow, division) and with division by zero. So money is
+summed as whole cents in int64 (exact up to 92 quadrillion, an error beyond), becomes decimal once at the end, and a
+rate is one IEEE division of two exact integers, NULL where the denominator is 0.
+"""
+
+from decimal import Decimal
+from typing import Any, Final
+
+import ibis
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+
+MONEY: Final = "decimal(38, 2)"
+"""The type of a sum of money in an answer."""
+
+_CENT: Final = ibis.literal(Decimal("0.01"), "decimal(3, 2)")
+_NUMBERS: Final = 4
+_WEEK: Final = 7
+
+
+def exactly(value: Any, type_: str) -> Any:
+    """Cast in SQL too where Ibis believes that the type is right already.
+
+    DuckDB sums int64 to a 128 bit integer and Spark truncates a date to a timestamp; Ibis leaves out such a cast.
+    """
+    return ops.Cast(value, type_).to_expr()
+
+
+def total(value: Any, where: Any = None) -> Any:
+    """Sum int64 values: int64, 0 where there is nothing to sum."""
+    return exactly(value.sum(where=where).fill_null(0), "int64")
+
+
+def count_if(condition: Any) -> Any:
+    """Count rows where the condition holds: int64, 0 where there are none."""
+    return exactly(condition.sum().fill_null(0), "int64")
+
+
+def rank_by(*order: Any) -> Any:
+    """Number rows from 1 in an order, which must be unique (int64)."""
+    return exactly(ibis.row_number().over(ibis.window(order_by=order)) + 1, "int64")
+
+
+def cents(price: Any) -> Any:
+    """Whole cents (int64) of a price with two decimal places."""
+    return (price * 100).cast("int64")
+
+
+def money(whole_cents: Any) -> Any:
+    """Money of type `MONEY` from whole cents (int64)."""
+    return (whole_cents * _CENT).cast(MONEY)
+
+
+def rate(numerator: Any, denominator: Any) -> Any:
+    """Divide two integers as float64; NULL where the denominator is 0."""
+    return numerator.cast("float64") / denominator.nullif(0).cast("float64")
+
+
+def share(value: Any) -> Any:
+    """Divide each row's value (int64) by the sum over all rows: float64 from 0 to 1."""
+    return rate(value, exactly(value.sum().over(ibis.window()), "int64"))
+
+
+def mean_money(whole_cents: Any, count: Any) -> Any:
+    """Mean in the store's currency (float64) of a sum in whole cents."""
+    return rate(whole_cents, count * 100)
+
+
+def seconds_between(start: Any, end: Any) -> Any:
+    """Count seconds of the clock from start to end, fractions of a second cut off both (int64)."""
+    return exactly(end.truncate("s").epoch_seconds() - start.truncate("s").epoch_seconds(), "int64")
+
+
+def week_of(day: Any) -> Any:
+    """Take the Monday that begins the day's ISO week (date)."""
+    return exactly(day.truncate("W"), "date")
+
+
+def weeks_between(first_week: Any, week: Any) -> Any:
+    """Count weeks from one Monday to another (int64)."""
+    return exactly(week.delta(first_week, unit="day") // _WEEK, "int64")
+
+
+def numbers() -> ir.Table:
+    """Make the table of the integers 0 to 9,999 in a column `number`, which a calendar is made from.
+
+    Written out as digits, because each engine has a generator of its own and Ibis compiles to none of BigQuery's.
+    """
+    digits = ibis.union(*[ibis.literal(digit, "int64").name("digit").as_table() for digit in range(10)])
+    table = digits.select(number=digits.digit)
+    for power in range(1, _NUMBERS):
+        place = digits.rename(place="digit")
+        table = table.cross_join(place).select(number=lambda t, power=power: t.number + t.place * 10**power)
+    return table
+
+
+def calendar(first_day: Any, last_day: Any, bounds: ir.Table) -> ir.Table:
+    """List every day (column `day`) from first to last, two columns of the one-row table `bounds`."""
+    days = bounds.cross_join(numbers())
+    days = days.select(day=days[first_day] + days.number.as_interval("D"), last=days[last_day])
+    return days.filter(days.day <= days.last).select(day=exactly(days.day, "date"))

@@ -1,0 +1,39 @@
+"""Most viewed sub-categories
+
+Which 20 sub-categories are looked at most, and by how many visitors? Products without a sub-category are left out;
+equal views are ranked by department and name.
+
+Asked by: purchasing, marketing.
+
+Columns:
+- rank [position]: 1 for the most viewed
+- department: first level of the category
+- sub_category: second level of the category
+- views [events]: views of its products
+- users [users]: different visitors who viewed
+"""
+
+import ibis.expr.types as ir
+
+from app.analytics.facts import activity, visits
+from app.analytics.measures import rank_by, total
+
+TOP = 20
+
+
+def answer(events: ir.Table) -> ir.Table:
+    """Answer the question from the events."""
+    acts = activity(events)
+    viewed = acts.filter(acts.event_type == "view", acts.sub_category.notnull())
+    views = viewed.group_by("department", "sub_category").agg(views=total(viewed.events))
+    ranked = views.mutate(rank=rank_by(views.views.desc(), views.department, views.sub_category))
+    top = ranked.filter(ranked["rank"] <= TOP)
+
+    parts = visits(events)
+    seen = parts.filter(parts.event_type == "view", parts.sub_category.notnull())
+    viewers = seen.group_by("department", "sub_category").agg(users=seen.user_id.nunique())
+    return (
+        top.join(viewers, ["department", "sub_category"])
+        .select("rank", "department", "sub_category", "views", "users")
+        .order_by("rank")
+    )
