@@ -85,19 +85,39 @@ def _output(out: str) -> Iterator[IO[bytes]]:
         sys.stdout.buffer.flush()
         return
     path = Path(out)
+    if path.exists() and not path.is_file():
+        # A device or a pipe is written to; a file renamed to its name would take its place.
+        with path.open("wb") as raw, _packed_if_gzip(path, raw) as file:
+            yield file
+        return
+    # A link stays a link: the file that it names is what is replaced.
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
-        with part.open("wb") as raw:
-            if path.suffix == ".gz":
-                # No name and no time inside, so that the same settings give the same file.
-                with gzip.GzipFile("", "wb", _GZIP_LEVEL, raw, mtime=0) as packed:
-                    yield cast(IO[bytes], packed)
-            else:
-                yield raw
+        with part.open("wb") as raw, _packed_if_gzip(path, raw) as file:
+            yield file
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _packed_if_gzip(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    """`raw`, or what packs into it where the path ends in .gz."""
+    if path.suffix != ".gz":
+        yield raw
+        return
+    # No name and no time inside, so that the same settings give the same file.
+    with gzip.GzipFile("", "wb", _GZIP_LEVEL, raw, mtime=0) as packed:
+        yield cast(IO[bytes], packed)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date: write it like 2019-10-01") from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes (default 0)")
     parser.add_argument("--bad", type=float, default=0.0, metavar="SHARE", help="share of bad rows (default 0)")
     parser.add_argument(
-        "--start", type=date.fromisoformat, default=date(2019, 10, 1), metavar="DATE", help="default 2019-10-01"
+        "--start", type=_date, default=date(2019, 10, 1), metavar="DATE", help="default 2019-10-01"
     )
     parser.add_argument("--days", type=int, default=31, metavar="N", help="days that the events span (default 31)")
     parser.add_argument("--out", default=STANDARD_OUTPUT, metavar="FILE", help="a file, packed if it ends in .gz, or -")
