@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
     from google.cloud.storage import Client as StorageClient
 
-_UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+# Without limits on a message, and never through a proxy.
+_CHANNEL = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.enable_http_proxy", 0),
+]
 
 
 class ProjectMissingError(RuntimeError):
@@ -138,4 +143,4 @@ def _anonymous() -> Any:
 def _channel(endpoint: str) -> Any:
     import grpc
 
-    return grpc.insecure_channel(endpoint, options=_UNLIMITED)
+    return grpc.insecure_channel(endpoint, options=_CHANNEL)

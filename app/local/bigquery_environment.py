@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.local.uv import UvMissing, find_uv
+
 _log = logging.getLogger(__name__)
-_REPOSITORY = Path(__file__).parents[2]
 LOCK = Path(__file__).with_name("bigquery-emulator.lock")
-ENVIRONMENT = _REPOSITORY / ".cache" / "bqemulator"
+ENVIRONMENT = Path(__file__).parents[2] / ".cache" / "bqemulator"
 # The emulator's database loads this extension at its start, and would download it if it were not there.
 _IMPORT_EXTENSION = "from duckdb_extensions import import_extension; import_extension('spatial')"
 _TAIL_LINES = 20
@@ -47,24 +48,14 @@ def python_of(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
-def find_uv() -> str:
-    """The program uv: that of the running environment, of the PATH or of its usual places. Raises EnvironmentFailed."""
-    places = (
-        Path(sys.prefix) / "bin" / "uv",
-        Path(os.environ.get("UV") or shutil.which("uv") or "uv"),
-        Path.home() / ".local" / "bin" / "uv",
-        *sorted((_REPOSITORY / ".cache" / "uv").glob("**/bin/uv")),
-    )
-    for place in places:
-        if place.is_file() and os.access(place, os.X_OK):
-            return str(place)
-    raise EnvironmentFailed("The program uv is missing. Install it: python3 -m pip install uv")
-
-
 def _make(environment: Path, lock: Path) -> None:
-    uv = find_uv()
+    try:
+        uv = find_uv()
+    except UvMissing as error:
+        raise EnvironmentFailed(f"The BigQuery emulator could not be installed: {error}") from error
     if not _works(environment):
-        _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)])
+        shutil.rmtree(environment, ignore_errors=True)
+        _run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(environment)])
     python = str(python_of(environment))
     _run([uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", str(lock)])
     _run([python, "-I", "-c", _IMPORT_EXTENSION], home=environment)

@@ -45,7 +45,7 @@ class PubsubEmulator:
 
     def create_topic(self, name: str) -> str:
         """Make a topic and give its full path. Raises google.api_core.exceptions.AlreadyExists."""
-        with grpc.insecure_channel(self.host) as channel:
+        with self._channel() as channel:
             client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
             return client.create_topic(name=f"projects/{PROJECT}/topics/{name}").name
 
@@ -55,7 +55,7 @@ class PubsubEmulator:
         It gets what is published from then on. Raises google.api_core.exceptions.AlreadyExists or NotFound.
         """
         path = topic if "/" in topic else f"projects/{PROJECT}/topics/{topic}"
-        with grpc.insecure_channel(self.host) as channel:
+        with self._channel() as channel:
             client = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
             made = client.create_subscription(
                 name=f"projects/{PROJECT}/subscriptions/{name}", topic=path, ack_deadline_seconds=ack_deadline_seconds
@@ -67,8 +67,11 @@ class PubsubEmulator:
         port = int(self.host.rsplit(":", 1)[1])
         self.server.wait_until(lambda: accepts_connections(port) and self._answers())
 
+    def _channel(self) -> grpc.Channel:
+        return grpc.insecure_channel(self.host, options=[("grpc.enable_http_proxy", 0)])
+
     def _answers(self) -> bool:
-        with grpc.insecure_channel(self.host) as channel:
+        with self._channel() as channel:
             client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
             try:
                 client.list_topics(project=f"projects/{PROJECT}", timeout=5, retry=None)

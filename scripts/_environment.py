@@ -1,0 +1,267 @@
+"""Makes the project's Python environment where it is missing or old, and runs the calling script in it.
+
+    import _environment
+    _environment.ensure()          # returns only in the environment; imports of the project come after it
+
+Uses the standard library alone, and no syntax newer than Python 3.8, so that an old Python gets a message and not a
+syntax error. The environment is `.venv`, made by uv from `requirements.lock`; uv is taken from the machine or put into
+`.cache/uv`. Packages come from where uv's or else pip's own settings say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+CACHE = ROOT / ".cache"
+LOCK = ROOT / "requirements.lock"
+_OLDEST = (3, 11)
+_TOO_NEW = (3, 15)
+_NO_UV = """The program uv is needed to install the Python packages, and could not be had:
+{faults}
+Install it in one of these ways and run this again:
+  python3 -m pip install uv
+  curl -LsSf https://astral.sh/uv/install.sh | sh
+  brew install uv"""
+
+
+class EnvironmentFailed(Exception):  # noqa: N818 - what happened, in the caller's words
+    """The environment could not be made; the message says why and what to do."""
+
+
+def ensure() -> None:
+    """Go on in the project's environment: make it if need be, and run the script again with its Python.
+
+    Sets the module path to the repository, here and for child processes. Ends the process with a message if the
+    environment cannot be made.
+    """
+    _add_root_to_path()
+    try:
+        if _is_current() and _is_running_in_it():
+            return
+        if not _is_current():
+            _make()
+    except EnvironmentFailed as error:
+        sys.exit(str(error))
+    sys.stdout.flush()
+    os.execv(str(_python()), [str(_python()), *sys.argv])  # noqa: S606 - no shell is wanted
+
+
+def _add_root_to_path() -> None:
+    entries = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(entries))
+    if str(ROOT) not in sys.path:
+        sys.path.insert(1, str(ROOT))
+
+
+def _is_running_in_it() -> bool:
+    return Path(sys.prefix).resolve() == VENV.resolve()
+
+
+def _is_current() -> bool:
+    wanted = _wanted()
+    return _mark().is_file() and _mark().read_text() == wanted and os.access(str(_python()), os.X_OK)
+
+
+def _mark() -> Path:
+    return VENV / ".installed"
+
+
+def _wanted() -> str:
+    if not LOCK.is_file():
+        raise EnvironmentFailed(f"{LOCK} is missing. Is this a whole clone of the repository?")
+    return hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+
+
+def _python() -> Path:
+    return VENV / "bin" / "python"
+
+
+def _make() -> None:
+    with _locked(CACHE / "environment.lock"):
+        if _is_current():  # another run made it while this one waited
+            return
+        _say(f"Setting up the Python environment in {VENV} (once, some minutes at most) ...")
+        _mark().unlink(missing_ok=True)
+        _use_writable_folders()
+        uv = _find_uv() or _get_uv()
+        settings = _package_index()
+        if not _works(_python()):
+            shutil.rmtree(str(VENV), ignore_errors=True)
+            command = [uv, "venv", "--allow-existing", "--python", _base(), str(VENV)]
+            _run("uv could not make the environment", command, settings)
+        _say("Installing the packages of requirements.lock ...")
+        _run(
+            "uv could not install the packages of requirements.lock",
+            [uv, "pip", "sync", "--python", str(_python()), "--require-hashes", str(LOCK)],
+            settings,
+        )
+        _mark().write_text(_wanted())
+        _say("The environment is ready.")
+
+
+def _base() -> str:
+    if _OLDEST <= sys.version_info[:2] < _TOO_NEW:
+        return sys.executable
+    wanted = ">={}.{},<{}.{}".format(*_OLDEST, *_TOO_NEW)
+    _say("Python {}.{} does not fit, looking for {} ...".format(*sys.version_info[:2], wanted))
+    return wanted
+
+
+def _works(python: Path) -> bool:
+    check = f"import sys; sys.exit(not {_OLDEST} <= sys.version_info[:2] < {_TOO_NEW})"
+    try:
+        code = subprocess.call([str(python), "-I", "-c", check], stderr=subprocess.DEVNULL)  # noqa: S603
+    except OSError:
+        return False
+    return code == 0
+
+
+def _find_uv() -> str | None:
+    places = [shutil.which("uv"), str(Path("~/.local/bin/uv").expanduser()), str(_own_uv())]
+    return next((place for place in places if place and os.access(place, os.X_OK)), None)
+
+
+def _own_uv() -> Path:
+    return CACHE / "uv" / "bin" / "uv"
+
+
+def _get_uv() -> str:
+    folder = str(CACHE / "uv")
+    _say(f"Installing uv into {folder} (once) ...")
+    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    installer = "curl -LsSf https://astral.sh/uv/install.sh | sh"
+    unmanaged = {"UV_UNMANAGED_INSTALL": str(_own_uv().parent)}
+    # Debian has Pythons without `ensurepip`, which `venv` needs, and Pythons without pip.
+    ways = [
+        ([[sys.executable, "-m", "venv", folder], [str(_own_uv().parent / "python"), *pip, "uv"]], {}),
+        ([[sys.executable, *pip, "--target", folder, "uv"]], {}),
+        ([["sh", "-c", installer]], unmanaged),
+    ]
+    faults = []
+    for commands, settings in ways:
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            for command in commands:
+                _run_quietly(command, settings)
+        except EnvironmentFailed as error:
+            faults.append(f"- {error}")
+        else:
+            if os.access(str(_own_uv()), os.X_OK):
+                return str(_own_uv())
+    raise EnvironmentFailed(_NO_UV.format(faults="\n".join(faults)))
+
+
+def _package_index() -> dict[str, str]:
+    """Settings for uv from pip's own, which uv does not read, where uv has none of its own."""
+    names = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_CONFIG_FILE")
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
+    if any(os.environ.get(name) for name in names) or any(
+        (folder / "uv" / "uv.toml").exists() for folder in (home, Path("/etc"))
+    ):
+        return {}
+    # pip is asked, as only it knows all its files; a Python without pip has no settings for it.
+    answer = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    found: dict[str, str] = {}
+    # The lines of its variables (":env:.index-url='...'") sort before those of its files, and they win.
+    for line in sorted(answer.stdout.splitlines()) if answer.returncode == 0 else ():
+        key, _, value = line.partition("=")
+        found.setdefault(key.split(".")[-1], value.strip().strip("'\"").replace("\\n", " ").strip())
+    pairs = (
+        ("UV_DEFAULT_INDEX", "index-url"),
+        ("UV_INDEX", "extra-index-url"),
+        ("UV_FIND_LINKS", "find-links"),
+        ("SSL_CERT_FILE", "cert"),
+    )
+    settings = {name: found[key] for name, key in pairs if found.get(key) and not os.environ.get(name)}
+    if "UV_FIND_LINKS" in settings:
+        settings["UV_FIND_LINKS"] = ",".join(settings["UV_FIND_LINKS"].split())
+    return settings
+
+
+def _use_writable_folders() -> None:
+    """Let uv keep its files in the repository where the home folder cannot be written."""
+    for name, usual, own in (
+        ("UV_CACHE_DIR", "~/.cache/uv", CACHE / "uv-cache"),
+        ("UV_PYTHON_INSTALL_DIR", "~/.local/share/uv/python", CACHE / "python"),
+    ):
+        if not os.environ.get(name) and not _can_write(Path(usual).expanduser()):
+            os.environ[name] = str(own)
+
+
+def _can_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=str(folder)):
+            return True
+    except OSError:
+        return False
+
+
+def _run(what: str, command: list[str], settings: dict[str, str] | None = None) -> None:
+    # What it prints goes to the error output, so that the script's own output stays clean for a program to read.
+    try:
+        code = subprocess.call(  # noqa: S603
+            command, env={**os.environ, **(settings or {})}, stdout=sys.stderr.fileno()
+        )
+    except OSError as error:
+        raise EnvironmentFailed(f"{what}: {error}") from error
+    if code:
+        raise EnvironmentFailed("{}, see above. The command was:\n  {}".format(what, " ".join(command)))
+
+
+def _run_quietly(command: list[str], settings: dict[str, str]) -> None:
+    try:
+        answer = subprocess.run(  # noqa: S603
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **settings},
+        )
+    except OSError as error:
+        raise EnvironmentFailed(f"{command[0]}: {error}") from error
+    if answer.returncode:
+        last = (answer.stdout.strip().splitlines() or ["no reason given"])[-1]
+        raise EnvironmentFailed("{}: {}".format(" ".join(command), last))
+
+
+@contextlib.contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:
+        raise EnvironmentFailed("This needs Linux or macOS; on Windows use WSL.") from None
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = file.open("w")
+    except OSError as error:
+        raise EnvironmentFailed(f"The repository's folder must be writable: {error}") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("Waiting for another run that sets up the environment ...")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
