@@ -59,7 +59,7 @@ def _seconds_to_write(chunks: Iterable[bytes]) -> float:
 
 
 def _naive(rows: int) -> Iterable[bytes]:
-    chance = random.Random(7)  # noqa: S311 - test data, no secret
+    chance = random.Random(7)
     text = io.StringIO()
     writer = csv.DictWriter(text, RAW_COLUMNS, lineterminator="\n")
     moment = datetime(2019, 10, 1, tzinfo=UTC)

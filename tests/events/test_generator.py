@@ -246,6 +246,7 @@ def run(code: str, environment: dict[str, str] | None = None) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.integration
 def test_the_same_seed_gives_the_same_bytes_with_and_without_the_processor_s_vector_instructions() -> None:
     vectors = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
     if not vectors:
@@ -255,6 +256,7 @@ def test_the_same_seed_gives_the_same_bytes_with_and_without_the_processor_s_vec
     assert digest({"NPY_DISABLE_CPU_FEATURES": " ".join(vectors)}) == here
 
 
+@pytest.mark.integration
 def test_memory_does_not_grow_with_the_number_of_events() -> None:
     code = (
         "import resource; from app.events.generator import *\nfor _ in generate(Settings({}, seed=7)): pass\n"

@@ -23,9 +23,9 @@ Floats = npt.NDArray[np.float64]
 SMARTPHONES: Final = "electronics.smartphone"
 SMARTPHONE_SESSIONS: Final = 0.267
 UNCATEGORISED_SESSIONS: Final = 0.319
-BRANDLESS: Final = 0.155
+BRANDLESS: Final = 0.156
 ZERO_PRICE: Final = 0.00175
-SMARTPHONE_REVENUE: Final = 0.713
+SMARTPHONE_REVENUE: Final = 0.722
 """Share of the revenue of what a session is about; the accessories bought along lower it to 68 %."""
 
 PRICES: Final = 3
@@ -33,6 +33,8 @@ PRICES: Final = 3
 
 _TAIL_BRANDS_EVERY: Final = 14
 _BEST_SELLERS: Final = 3
+_SAME_COMPANION: Final = 6
+"""So many neighbours in a brand's ranking share a companion."""
 _SYLLABLES: Final = (
     "ar", "bel", "cor", "dan", "el", "fen", "gra", "hol", "in", "jor", "kal", "lun",
     "mar", "nor", "or", "pel", "ros", "sta", "tor", "ul", "vas", "wen", "yar", "zel",
@@ -200,7 +202,7 @@ def catalogue() -> Catalogue:
         rows=pa.array(texts, pa.binary()),
         cents=cents,
         price_change_day=change,
-        companions=_companions(categories, members, category_end),
+        companions=_companions(categories, members, len(prefix)),
         popularity=popularity,
         category_end=ends,
         sessions=np.cumsum(np.array(shares)) / math.fsum(shares),
@@ -216,20 +218,18 @@ def _price_versions(base: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
     return np.stack([base, moved, sale], axis=1), change
 
 
-def _companions(categories: list[_Category], members: dict[str, dict[str, list[int]]], ends: list[int]) -> Ints:
+def _companions(categories: list[_Category], members: dict[str, dict[str, list[int]]], products: int) -> Ints:
     """Two companions a product: of its own brand where the other category has it, else that category's best sellers."""
-    result = np.zeros((ends[-1], 2), dtype=np.int64)
-    for index, category in enumerate(categories):
+    result = np.repeat(np.arange(products)[:, None], 2, axis=1)
+    for category in categories:
         others = (category.companions * 2)[:2] or (category.name,) * 2
-        own = members[category.name]
-        for brand, products in own.items():
+        for brand, own in members[category.name].items():
             for slot, other in enumerate(others):
                 there = members[other]
                 best = there.get(brand) if brand else None
                 best = best or there[max(there, key=lambda name: len(there[name]) if name else 0)]
-                for rank, product in enumerate(products):
-                    result[product, slot] = best[(rank // 3 + slot) % min(len(best), 3)]
-        result[ends[index] : ends[index + 1]].sort(axis=1)
+                for rank, product in enumerate(own):
+                    result[product, slot] = best[rank // _SAME_COMPANION % min(len(best), 3)]
     return result
 
 

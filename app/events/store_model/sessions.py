@@ -22,13 +22,14 @@ Flags = npt.NDArray[np.bool_]
 VIEW, CART, PURCHASE = 0, 1, 2
 EVENTS_A_SESSION: Final = 4.59
 
-_CONVERTS: Final = 0.0945
+_CONVERTS: Final = 0.0913
 """Share of sessions with a cart or a purchase."""
 _CART_ONLY: Final = 0.318
 _PURCHASE_ONLY: Final = 0.238
 """Of the sessions that convert: those that leave a cart behind, and those that buy without one."""
-_SECOND_PIECE: Final = 0.085
-_COMPANION: Final = 0.24
+_SECOND_PIECE: Final = 0.06
+_COMPANION: Final = 0.30
+_OTHER_COMPANION: Final = 0.3
 _ALTERNATIVE: Final = 0.08
 _BUYS_COMPANION: Final = 0.75
 _BUYS_AGAIN: Final = 0.07
@@ -206,7 +207,7 @@ class Sessions:
         item = focus[who]
         cart_step = (rng.random(size) * views[who]).astype(np.int64)
         buy_step = cart_step + (rng.random(size) * (views[who] - cart_step)).astype(np.int64)
-        other = goods.companions[item, (rng.random(size) < 0.4).astype(np.int64)]
+        other = goods.companions[item, (rng.random(size) < _OTHER_COMPANION).astype(np.int64)]
         alternative = goods.draw(category[who], rng.random(size))
         with_other = (rng.random(size) < _COMPANION) & (other != item)
         with_alternative = cart & (rng.random(size) < _ALTERNATIVE) & (goods.cents[alternative, 0] > 0)
