@@ -130,9 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--events", type=int, required=True, metavar="N", help="rows in all, for example 1_000_000")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes (default 0)")
     parser.add_argument("--bad", type=float, default=0.0, metavar="SHARE", help="share of bad rows (default 0)")
-    parser.add_argument(
-        "--start", type=_date, default=date(2019, 10, 1), metavar="DATE", help="default 2019-10-01"
-    )
+    parser.add_argument("--start", type=_date, default=date(2019, 10, 1), metavar="DATE", help="default 2019-10-01")
     parser.add_argument("--days", type=int, default=31, metavar="N", help="days that the events span (default 31)")
     parser.add_argument("--out", default=STANDARD_OUTPUT, metavar="FILE", help="a file, packed if it ends in .gz, or -")
     parser.add_argument("--crlf", action="store_true", help="end lines with CRLF, as the published October file does")
