@@ -100,6 +100,15 @@ class Server:
         self.process.wait()
         self.log.with_suffix(".pid").unlink(missing_ok=True)
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keep the server from answering, as if it were unreachable, until the end of the block. It loses nothing."""
+        self._signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
@@ -153,9 +162,9 @@ def accepts_connections(port: int) -> bool:
         return trial.connect_ex((LOOPBACK, port)) == 0
 
 
-def answers_http(port: int, path: str) -> bool:
-    """Whether a GET of a path on a port of the loopback address is answered with 200; no proxy is asked."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+def answers_http(port: int, path: str, seconds: float = 5) -> bool:
+    """Whether a GET of a path on a port of the loopback address is answered with 200 in time; no proxy is asked."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=seconds)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == http.HTTPStatus.OK

@@ -2,8 +2,13 @@
 
 import os
 import shutil
+import subprocess
+import sys
+import textwrap
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from google.cloud.bigquery import LoadJobConfig, SchemaField
 
@@ -13,6 +18,7 @@ from app.local.bigquery_environment import EnvironmentFailed, install
 from app.local.emulators import emulators, environment
 from app.local.uv import UvMissing
 
+REPOSITORY = Path(__file__).parents[2]
 VARIABLES = (
     "PUBSUB_EMULATOR_HOST",
     "STORAGE_EMULATOR_HOST",
@@ -53,6 +59,32 @@ def test_all_start_at_once_and_every_client_uses_them_without_any_setting(monkey
     for one in (running.pubsub.server, running.gcs.server, running.bigquery.server):
         assert not one.is_running
         assert not one.log.parent.exists()
+
+
+@pytest.mark.integration
+def test_nothing_is_left_of_any_emulator_when_their_owner_is_killed() -> None:
+    code = """
+        import time
+        from app.local.emulators import emulators
+        with emulators() as running:
+            servers = (running.pubsub.server, running.gcs.server, running.bigquery.server)
+            print(running.gcs.folder.parent, *(server.pid for server in servers), flush=True)
+            time.sleep(600)
+    """
+    arguments = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(arguments, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout
+        folder, *pids = owner.stdout.readline().split()
+        servers = [psutil.Process(int(pid)) for pid in pids]
+        assert len(servers) == 3
+        assert Path(folder).exists()
+        owner.kill()
+    _, alive = psutil.wait_procs(servers, timeout=10)
+    assert not alive
+    until = time.monotonic() + 10
+    while Path(folder).exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not Path(folder).exists()
 
 
 def test_the_environment_is_restored_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

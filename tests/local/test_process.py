@@ -121,6 +121,14 @@ def test_stopping_ends_what_the_server_started_and_one_that_ignores_the_request(
     server.stop()
 
 
+def test_a_paused_server_does_not_answer_and_then_goes_on(tmp_path: Path) -> None:
+    port = free_port()
+    with running(_http_server(port), tmp_path, lambda: answers_http(port, "/")) as server:
+        with server.paused():
+            assert not answers_http(port, "/", seconds=0.5)
+        assert answers_http(port, "/")
+
+
 def test_a_server_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
     started = []
     thread = threading.Thread(target=lambda: started.append(start(_python(SLEEPERS), tmp_path)))
@@ -152,6 +160,19 @@ def test_a_workspace_is_removed_at_its_end_and_on_an_error() -> None:
     with pytest.raises(ZeroDivisionError):
         use_and_fail()
     assert not folders[0].exists()
+
+
+def test_the_watcher_alone_ends_the_servers_of_a_dead_owner_and_removes_their_folder(tmp_path: Path) -> None:
+    """What happens where the kernel does not kill the children of a process that dies."""
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as server:
+        (folder / "server.pid").write_text(str(server.pid))
+        (folder / "half-written.pid").write_text("")
+        guard = [sys.executable, "-I", "-S", str(REPOSITORY / "app" / "local" / "guard.py")]
+        subprocess.run([*guard, "watch", str(os.getpid()), str(folder)], stdin=subprocess.DEVNULL, check=True)
+        assert server.wait(10) == -signal.SIGKILL
+    assert not folder.exists()
 
 
 @pytest.fixture
