@@ -1,0 +1,27 @@
+"""Which picture answers which question, and in which order the report shows them.
+
+A question that is not here appears by itself at the end of the report, as a table.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from app.dashboards.report.charts import activity, buyers, catalogue, conversion, visitors
+from app.dashboards.report.figures import Drawing
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report: `anchor` is its address in the page."""
+
+    anchor: str
+    title: str
+    drawings: dict[str, Drawing]
+
+
+SECTIONS: Final = (
+    Section("activity", "Activity", activity.DRAWINGS),
+    Section("catalogue", "Catalogue", catalogue.DRAWINGS),
+    Section("conversion", "Conversion", conversion.DRAWINGS),
+    Section("customers", "Customers", buyers.DRAWINGS | visitors.DRAWINGS),
+)

@@ -1,0 +1,301 @@
+"""Pictures of when visitors come and what it brings: days, hours, kinds of event, revenue."""
+
+from typing import Final, Literal
+
+import altair as alt
+import pyarrow as pa
+
+from app.dashboards.report import formats
+from app.dashboards.report.figures import (
+    ACCENT,
+    EVENT_COLORS,
+    MAIN,
+    MUTED,
+    RAMP,
+    Chart,
+    Drawing,
+    Figure,
+    LegendItem,
+    Panel,
+    Row,
+    Tile,
+    rows_of,
+)
+from app.dashboards.report.shapes import bars, day_bars, day_fields, days_axis, heat, numbers, plot, shade, tooltip
+
+EVENT_NAMES: Final = {
+    "view": "Views",
+    "cart": "Put into a cart",
+    "remove_from_cart": "Taken out of a cart",
+    "purchase": "Purchases",
+}
+"""The kinds of event in the order of the funnel, as headings."""
+
+
+def daily_activity(answer: pa.Table) -> Figure:
+    """One small chart for each kind of event, each on its own scale: views would hide all else."""
+    rows = rows_of(answer, "event_date", "event_type", "events", "users", "sessions", "revenue")
+    kinds = [kind for kind in EVENT_NAMES if any(row["event_type"] == kind for row in rows)]
+    if len({row["event_date"] for row in rows}) == 1:
+        tiles = tuple(
+            Tile(
+                formats.compact(row["events"]),
+                EVENT_NAMES[row["event_type"]],
+                f"by {formats.plural(row['users'], 'visitor')}",
+            )
+            for kind in kinds
+            for row in rows
+            if row["event_type"] == kind
+        )
+        return Figure(tiles=tiles, caption=f"All events are of one day, {formats.day(rows[0]['event_date'])} (UTC).")
+    panels = tuple(_days_of(kind, [row for row in rows if row["event_type"] == kind]) for kind in kinds)
+    return Figure(
+        panels=panels,
+        caption="Events per day (UTC). Each chart has its own scale: there are far more views than purchases.",
+    )
+
+
+def _days_of(kind: str, rows: list[Row]) -> Panel:
+    cells = [
+        day_fields(row["event_date"])
+        | {
+            "value": row["events"],
+            "events": formats.count(row["events"]),
+            "users": formats.count(row["users"]),
+            "sessions": formats.count(row["sessions"]),
+        }
+        for row in rows
+    ]
+    total = sum(row["events"] for row in rows)
+
+    def chart(narrow: bool) -> Chart:
+        del narrow
+        return day_bars(
+            cells,
+            axis=numbers("events", whole=True),
+            tips={"day": "Day", "events": "Events", "users": "Visitors", "sessions": "Sessions"},
+            color=EVENT_COLORS[kind],
+            height=110,
+        )
+
+    return Panel.draw(
+        chart,
+        f"{EVENT_NAMES[kind]} per day, {formats.count(total)} in all",
+        title=f"{EVENT_NAMES[kind]}: {formats.compact(total)}",
+    )
+
+
+def hourly_activity(answer: pa.Table) -> Figure:
+    """How busy each hour is, and what the products looked at in it cost."""
+    rows = rows_of(answer, "hour", "event_type", "events", "price_sum", "price_mean")
+    return Figure(
+        panels=(_hours(rows), _hours_by_kind(rows)),
+        caption="All days together, hours in UTC. In the heat map the number is the sum of the prices of the products "
+        "concerned, and the colour their mean price.",
+    )
+
+
+def _hours(rows: list[Row]) -> Panel:
+    events = {hour: sum(row["events"] for row in rows if row["hour"] == hour) for hour in range(24)}
+    total = sum(events.values()) or 1
+    cells = [
+        {
+            "hour": f"{hour:02d}",
+            "value": number,
+            "span": f"{formats.hour(hour)} to {formats.hour(hour + 1)} UTC",
+            "events": formats.count(number),
+            "share": formats.percent(number / total),
+        }
+        for hour, number in events.items()
+    ]
+
+    def chart(narrow: bool) -> Chart:
+        del narrow
+        hours: alt.Chart = (
+            plot(cells)
+            .mark_bar(cornerRadiusTopLeft=2, cornerRadiusTopRight=2, color=MAIN)
+            .encode(
+                x=alt.X("hour:O", axis=_hours_axis(orient="bottom")),
+                y=alt.Y("value:Q", axis=numbers("events", whole=True)),
+                tooltip=tooltip({"span": "Hour", "events": "Events", "share": "Share of all"}),
+            )
+        )
+        return hours.properties(width="container", height=130)
+
+    busiest = max(events, key=lambda hour: events[hour])
+    return Panel.draw(
+        chart, f"Events by hour of the day; most from {formats.hour(busiest)} UTC", title="Events by hour"
+    )
+
+
+def _hours_by_kind(rows: list[Row]) -> Panel:
+    kinds = [name for kind, name in EVENT_NAMES.items() if any(row["event_type"] == kind for row in rows)]
+    cells = [
+        {
+            "hour": f"{row['hour']:02d}",
+            "kind": EVENT_NAMES[row["event_type"]],
+            "shade": step,
+            "text": formats.compact(row["price_sum"]).replace(formats.SPACE, ""),
+            "span": f"{formats.hour(row['hour'])} to {formats.hour(row['hour'] + 1)} UTC",
+            "events": formats.count(row["events"]),
+            "sum": formats.amount(row["price_sum"]),
+            "mean": formats.amount(row["price_mean"]),
+        }
+        for row, step in zip(rows, shade([row["price_mean"] for row in rows]), strict=True)
+    ]
+    tips = {"span": "Hour", "kind": "What", "events": "Events", "sum": "Sum of prices", "mean": "Mean price"}
+
+    def chart(narrow: bool) -> Chart:
+        kind_names = alt.Axis(title=None, labelAngle=0, domain=False, ticks=False, labelLimit=120)
+        domain = alt.Scale(domain=kinds)
+        if narrow:
+            # Hours run down the page where it is too narrow for 24 columns.
+            kind_names = alt.Axis(
+                title=None, labelAngle=0, domain=False, ticks=False, orient="top", labelExpr="split(datum.label, ' a ')"
+            )
+            return heat(
+                cells,
+                x=alt.X("kind:N", axis=kind_names, scale=domain),
+                y=alt.Y("hour:O", axis=_hours_axis(orient="left")),
+                tips=tips,
+                height=24 * 22,
+            )
+        return heat(
+            cells,
+            x=alt.X("hour:O", axis=_hours_axis(orient="bottom")),
+            y=alt.Y("kind:N", axis=kind_names, scale=domain),
+            tips=tips,
+            height=len(kinds) * 40,
+            font_size=10,
+        )
+
+    means = [row["price_mean"] for row in rows if row["price_mean"] is not None]
+    ramp = f"mean price {formats.amount(min(means))} to {formats.amount(max(means))}" if means else "mean price"
+    return Panel.draw(
+        chart,
+        "Heat map of hours and kinds of event: sum of prices as label, mean price as colour",
+        title="Value of the products viewed, put into a cart and bought, by hour",
+        legend=(LegendItem(ramp, RAMP[0], "ramp"),),
+    )
+
+
+def _hours_axis(orient: Literal["bottom", "left"]) -> alt.Axis:
+    hours = [f"{hour:02d}" for hour in range(24)]
+    return alt.Axis(
+        title="hour of the day (UTC)", labelAngle=0, grid=False, ticks=False, domain=False, orient=orient, values=hours
+    )
+
+
+def event_types(answer: pa.Table) -> Figure:
+    """How many events of each kind."""
+    rows = rows_of(answer, "event_type", "events", "share")
+    cells = [
+        {
+            "name": EVENT_NAMES.get(row["event_type"], formats.words(row["event_type"])),
+            "value": row["events"],
+            "text": f"{formats.percent(row['share'])}  ({formats.compact(row['events'])})",
+            "events": formats.count(row["events"]),
+            "share": formats.percent(row["share"]),
+            "color": EVENT_COLORS.get(row["event_type"], MUTED),
+        }
+        for row in rows
+    ]
+
+    def chart(narrow: bool) -> Chart:
+        return bars(
+            cells,
+            axis=numbers("events", whole=True),
+            tips={"name": "What", "events": "Events", "share": "Share of all"},
+            narrow=narrow,
+            color_field="color",
+        )
+
+    return Figure(
+        panels=(Panel.draw(chart, "Events by kind, with their share"),),
+        caption="Share of all events, and their number.",
+    )
+
+
+def daily_revenue(answer: pa.Table) -> Figure:
+    """Revenue a day with the mean of seven days; days that stand out are marked."""
+    rows = rows_of(answer, "event_date", "revenue", "purchases", "mean_7d", "deviation", "is_anomaly")
+    if len(rows) == 1:
+        row = rows[0]
+        tiles = (
+            Tile(formats.amount(row["revenue"]), "Revenue"),
+            Tile(formats.count(row["purchases"]), "Purchases"),
+        )
+        return Figure(tiles=tiles, caption=f"All events are of one day, {formats.day(row['event_date'])} (UTC).")
+    cells = [
+        day_fields(row["event_date"])
+        | {
+            "value": row["revenue"],
+            "mean": row["mean_7d"],
+            "fill": ACCENT if row["is_anomaly"] else "var(--c-purchase)",
+            "label": formats.short_day(row["event_date"]) if row["is_anomaly"] else "",
+            "revenue": formats.amount(row["revenue"]),
+            "purchases": formats.count(row["purchases"]),
+            "mean_text": formats.amount(row["mean_7d"]),
+            "verdict": _verdict(row),
+        }
+        for row in rows
+    ]
+    tips = {
+        "day": "Day",
+        "revenue": "Revenue",
+        "purchases": "Purchases",
+        "mean_text": "Mean of 7 days before",
+        "verdict": "Stands out",
+    }
+
+    def chart(narrow: bool) -> Chart:
+        del narrow
+        top = max(max(row["value"] or 0, row["mean"] or 0) for row in cells) * 1.12 or 1
+        y = alt.Y("value:Q", axis=numbers("revenue per day"), scale=alt.Scale(domain=[0, top], nice=False))
+        days = day_bars(cells, axis=numbers("revenue per day"), tips=tips, color_field="fill", height=240)
+        days = days.encode(y=y)
+        mean = (
+            plot([row for row in cells if row["mean"] is not None])
+            .mark_line(color="var(--ink)", strokeWidth=2, interpolate="monotone")
+            .encode(x=days_axis(cells), y=alt.Y("mean:Q"))
+        )
+        marks = plot([row for row in cells if row["label"]]).encode(
+            x=days_axis(cells), y=alt.Y("value:Q"), text="label:N"
+        )
+        # An outline keeps the label legible where the line of the mean crosses it.
+        outline = marks.mark_text(
+            baseline="bottom", dy=-5, fontWeight="bold", color="var(--card)", stroke="var(--card)", strokeWidth=4
+        )
+        label = marks.mark_text(baseline="bottom", dy=-5, fontWeight="bold", color="var(--ink)")
+        return alt.layer(days, mean, outline, label).properties(width="container", height=240)
+
+    unusual = [formats.short_day(row["event_date"]) for row in rows if row["is_anomaly"]]
+    return Figure(
+        panels=(
+            Panel.draw(
+                chart,
+                "Revenue per day with the mean of seven days"
+                + (f"; {formats.listing(unusual)} stand out" if unusual else "; no day stands out"),
+                legend=(
+                    LegendItem("revenue of the day", "var(--c-purchase)"),
+                    LegendItem("a day that stands out", ACCENT),
+                    LegendItem("mean of the 7 days before", "var(--ink)", "line"),
+                ),
+            ),
+        ),
+        caption="Revenue of all purchases per day (UTC), in the store's currency.",
+    )
+
+
+def _verdict(row: Row) -> str:
+    if not row["is_anomaly"]:
+        return "no"
+    return "yes" if row["deviation"] is None else f"yes ({row['deviation']:+.1f})"
+
+
+DRAWINGS: Final = {
+    "daily_activity": Drawing(daily_activity),
+    "daily_revenue": Drawing(daily_revenue),
+    "hourly_activity": Drawing(hourly_activity),
+    "event_types": Drawing(event_types),
+}
