@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ CACHE = ROOT / ".cache"
 LOCK = ROOT / "requirements.lock"
 _OLDEST = (3, 11)
 _TOO_NEW = (3, 15)
+_PATIENCE_SECONDS = 10
+_SHOWN_LINES = 8
 _NO_UV = """The program uv is needed to install the Python packages, and could not be had:
 {faults}
 Install it in one of these ways and run this again:
@@ -54,7 +57,7 @@ def ensure() -> None:
         if not _is_current():
             _make()
     except EnvironmentFailed as error:
-        sys.exit(str(error))
+        sys.exit(f"The Python environment could not be made.\n{error}")
     sys.stdout.flush()
     os.execv(str(_python()), [str(_python()), *sys.argv])  # noqa: S606 - no shell is wanted
 
@@ -101,13 +104,9 @@ def _make() -> None:
         if not _works(_python()):
             shutil.rmtree(str(VENV), ignore_errors=True)
             command = [uv, "venv", "--allow-existing", "--python", _base(), str(VENV)]
-            _run("uv could not make the environment", command, settings)
+            _run(command, settings)
         _say("Installing the packages of requirements.lock ...")
-        _run(
-            "uv could not install the packages of requirements.lock",
-            [uv, "pip", "sync", "--python", str(_python()), "--require-hashes", str(LOCK)],
-            settings,
-        )
+        _run([uv, "pip", "sync", "--python", str(_python()), "--require-hashes", str(LOCK)], settings)
         _mark().write_text(_wanted())
         _say("The environment is ready.")
 
@@ -155,7 +154,7 @@ def _get_uv() -> str:
         shutil.rmtree(folder, ignore_errors=True)
         try:
             for command in commands:
-                _run_quietly(command, settings)
+                _run(command, settings)
         except EnvironmentFailed as error:
             faults.append(f"- {error}")
         else:
@@ -215,32 +214,31 @@ def _can_write(folder: Path) -> bool:
         return False
 
 
-def _run(what: str, command: list[str], settings: dict[str, str] | None = None) -> None:
-    # What it prints goes to the error output, so that the script's own output stays clean for a program to read.
-    try:
-        code = subprocess.call(  # noqa: S603
-            command, env={**os.environ, **(settings or {})}, stdout=sys.stderr.fileno()
-        )
-    except OSError as error:
-        raise EnvironmentFailed(f"{what}: {error}") from error
+def _run(command: list[str], settings: dict[str, str] | None = None) -> None:
+    """Run a program, say from time to time that it still runs, and raise with its last words if it fails."""
+    with tempfile.TemporaryFile() as output:
+        try:
+            process = subprocess.Popen(  # noqa: S603
+                command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(settings or {})}
+            )
+        except OSError as error:
+            raise EnvironmentFailed(f"{command[0]}: {error}") from error
+        started = time.time()
+        while True:
+            try:
+                code = process.wait(_PATIENCE_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                _say(f"  still at it after {time.time() - started:.0f} s ...")
+            except BaseException:
+                process.terminate()
+                raise
+        output.seek(0)
+        lines = output.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
     if code:
-        raise EnvironmentFailed("{}, see above. The command was:\n  {}".format(what, " ".join(command)))
-
-
-def _run_quietly(command: list[str], settings: dict[str, str]) -> None:
-    try:
-        answer = subprocess.run(  # noqa: S603
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, **settings},
-        )
-    except OSError as error:
-        raise EnvironmentFailed(f"{command[0]}: {error}") from error
-    if answer.returncode:
-        last = (answer.stdout.strip().splitlines() or ["no reason given"])[-1]
-        raise EnvironmentFailed("{}: {}".format(" ".join(command), last))
+        # The first lines name what failed, the last ones how.
+        shown = [*lines[:_SHOWN_LINES], "...", *lines[-_SHOWN_LINES:]] if len(lines) > 2 * _SHOWN_LINES else lines
+        raise EnvironmentFailed("\n    ".join([" ".join(command), *shown]))
 
 
 @contextlib.contextmanager

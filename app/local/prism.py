@@ -77,7 +77,7 @@ def prism(program: Path | None = None, *, folder: Path | None = None) -> Iterato
 def get_prism() -> Path:
     """Prism's program: one that is here, else downloaded by Beam, else built with Go (some minutes, once).
 
-    Where there is no Go it is installed into `.cache` from a wheel. Raises PrismMissing.
+    Where there is no Go it is installed from a wheel for the time of the build. Raises PrismMissing.
     """
     found = find_prism()
     if found:
@@ -125,25 +125,27 @@ def _download() -> Path:
 
 
 def _build() -> Path:
-    go = shutil.which("go") or str(_install_go())
-    _log.info("building Prism %s (some minutes, once)", _BEAM)
     with _building_folder() as folder:
-        _run([go, "install", _MODULE], "The build with Go", _BUILD_SECONDS, GOBIN=str(folder))
+        go, settings = shutil.which("go"), {"GOBIN": str(folder)}
+        if not go:
+            go = str(_install_go(folder / "toolchain"))
+            # Nothing of it is used again, so nothing is left in the home folder, which may not be writable.
+            own = {"GOPATH": folder / "packages", "GOCACHE": folder / "objects"}
+            settings |= {name: str(value) for name, value in own.items()} | {"GOFLAGS": "-modcacherw"}
+        _log.info("building Prism %s (some minutes, once)", _BEAM)
+        _run([go, "install", _MODULE], "The build with Go", _BUILD_SECONDS, **settings)
         return _keep(folder / "prism")
 
 
-def _install_go() -> Path:
-    folder = CACHE / "go"
-    program = folder / "go" / "bin" / "go"
-    if not program.exists():
-        try:
-            uv = find_uv()
-        except UvMissing as error:
-            raise PrismMissing(f"There is no Go to build it, and none could be installed: {error}") from error
-        _log.info("installing Go into %s (once)", folder)
-        command = [uv, "pip", "install", "--quiet", "--require-hashes", "--target", str(folder), "-r", str(_GO_LOCK)]
-        _run(command, f"The installation of Go for {platform.machine()}", _BUILD_SECONDS)
-    return program
+def _install_go(folder: Path) -> Path:
+    try:
+        uv = find_uv()
+    except UvMissing as error:
+        raise PrismMissing(f"There is no Go to build it, and none could be installed: {error}") from error
+    _log.info("installing Go, to build Prism with it")
+    command = [uv, "pip", "install", "--quiet", "--require-hashes", "--target", str(folder), "-r", str(_GO_LOCK)]
+    _run(command, f"The installation of Go for {platform.machine()}", _BUILD_SECONDS)
+    return folder / "go" / "bin" / "go"
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from app.local.uv import find_uv
+
 REPOSITORY = Path(__file__).parents[2]
 # A package that is small and of which the project needs some version.
 PACKAGE = "xxhash"
@@ -52,7 +54,9 @@ def clone(tmp_path: Path) -> Path:
 
 def _environ(**changes: str) -> dict[str, str]:
     ours = {"PYTHONPATH", "VIRTUAL_ENV"}
-    return {**{name: value for name, value in os.environ.items() if name not in ours}, **changes}
+    others = {name: value for name, value in os.environ.items() if name not in ours}
+    with_uv = os.pathsep.join([str(Path(find_uv()).parent), others["PATH"]])
+    return {**others, "PATH": with_uv, **changes}
 
 
 def _start(clone: Path, *arguments: str, python: str = sys.executable, **changes: str) -> "subprocess.Popen[str]":
@@ -116,7 +120,8 @@ def test_a_package_whose_hash_is_wrong_is_refused_and_the_next_run_starts_over(c
     lock.write_text(re.sub(r"sha256:\w+", "sha256:" + "0" * 64, good))
     code, output, errors = _run(clone, UV_NO_CACHE="1")
     assert (code, output) == (1, "")
-    assert "uv could not install the packages of requirements.lock, see above." in errors
+    assert "The Python environment could not be made" in errors
+    assert "Hash mismatch for `xxhash" in errors
     lock.write_text(good)
     assert _run(clone)[:2] == (0, _expected(clone))
 
@@ -160,7 +165,7 @@ def test_a_clone_without_its_lock_is_an_error_that_says_so(clone: Path) -> None:
     (clone / "requirements.lock").unlink()
     code, output, errors = _run(clone)
     assert (code, output) == (1, "")
-    assert errors == f"{clone}/requirements.lock is missing. Is this a whole clone of the repository?\n"
+    assert f"{clone}/requirements.lock is missing. Is this a whole clone of the repository?" in errors
 
 
 @pytest.fixture
