@@ -23,8 +23,8 @@ _DAYS_FOR_A_RHYTHM: Final = 8
 
 _DAYS_NAMED: Final = 3
 
-_VIEWS_TO_JUDGE: Final = 0.005
-"""A sub-category with a smaller share of the views may convert well by chance."""
+_PURCHASES_TO_JUDGE: Final = 20
+"""A sub-category with fewer purchases may convert well by chance."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,10 @@ def _brands(answer: pa.Table) -> str:
 
 
 def _best_conversion(answer: pa.Table) -> str:
-    rows = rows_of(answer, "department", "sub_category", "events", "view_share", "purchase_share", "conversion_rate")
-    events = sum(row["events"] for row in rows)
-    judged = [row for row in rows if row["conversion_rate"] and row["events"] >= _VIEWS_TO_JUDGE * events]
+    rows = rows_of(answer, "department", "sub_category", "events", "purchase_share", "conversion_rate")
+    judged = [
+        row for row in rows if row["conversion_rate"] and row["events"] * row["purchase_share"] >= _PURCHASES_TO_JUDGE
+    ]
     if not judged:
         return ""
     best = max(judged, key=lambda row: row["conversion_rate"])
@@ -148,9 +149,9 @@ def _segments(answer: pa.Table) -> str:
 def _return(answer: pa.Table) -> str:
     rows = [row for row in rows_of(answer, "weeks_later", "cohort_users", "active_users") if row["weeks_later"] == 1]
     users = sum(row["cohort_users"] for row in rows)
-    if not users:
+    share = sum(row["active_users"] for row in rows) / users if users else 0
+    if not share:
         return ""
-    share = sum(row["active_users"] for row in rows) / users
     return f"{formats.percent(share)} of visitors come back in the week after their first visit."
 
 

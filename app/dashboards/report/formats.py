@@ -41,9 +41,9 @@ def compact(value: Number | None) -> str:
     if abs(number) < _COMPACT_FROM:
         return f"{round(number):,}"
     # 999,950 would show as `1000 k`, so each unit starts where the one below would round up to it.
-    for limit, unit, size in ((999_500, "k", 1e3), (999_500_000, "M", 1e6)):
+    for limit, unit, one in ((999_500, "k", 1e3), (999_500_000, "M", 1e6)):
         if abs(number) < limit:
-            return _three_digits(number / size) + SPACE + unit
+            return _three_digits(number / one) + SPACE + unit
     return _three_digits(number / 1e9) + SPACE + "bn"
 
 
@@ -51,7 +51,7 @@ def amount(value: Number | None) -> str:
     """Return money without its currency, which the events do not name: cents below 1,000, compact above."""
     if value is None:
         return NOTHING
-    return f"{float(value):,.2f}" if abs(value) < 1_000 else compact(value)
+    return f"{float(value):,.2f}" if abs(float(value)) < 1_000 else compact(value)
 
 
 def decimal(value: Number | None, places: int = 1) -> str:
@@ -85,9 +85,9 @@ def duration(seconds: Number | None) -> str:
 
 def size(bytes_: int) -> str:
     """Return a file's size in decimal units: `12 MB`."""
-    for limit, unit, divisor in ((1e3, "B", 1.0), (1e6, "kB", 1e3), (1e9, "MB", 1e6)):
+    for limit, unit, one in ((1e3, "B", 1.0), (1e6, "kB", 1e3), (1e9, "MB", 1e6)):
         if bytes_ < limit:
-            return f"{_three_digits(bytes_ / divisor) if divisor > 1 else bytes_}{SPACE}{unit}"
+            return f"{_three_digits(bytes_ / one)}{SPACE}{unit}"
     return f"{_three_digits(bytes_ / 1e9)}{SPACE}GB"
 
 

@@ -27,6 +27,11 @@ def headline(answers: Mapping[str, pa.Table]) -> Headline:
 def _title(days: list[dt.date]) -> str:
     if not days:
         return "What visitors do in the shop"
+    if len(days) <= (days[-1] - days[0]).days:
+        # The days have gaps: the period alone would promise too much.
+        return f"What visitors did in the shop on {len(days)} days from {formats.period(days[0], days[-1])}"
+    if len(days) == 1:
+        return f"What visitors did in the shop on {formats.period(days[0], days[0])}"
     return f"What visitors did in the shop, {formats.period(days[0], days[-1])}"
 
 

@@ -12,10 +12,16 @@ import altair as alt
 from app.dashboards.report import formats
 from app.dashboards.report.figures import MAIN, RAMP, Chart, Row
 
-BAR_STEP: Final = 26
-"""Height of a horizontal bar with its gap, in pixels."""
+_BAR_STEP: Final = 26
+_BAR_STEP_NARROW: Final = 30
+_SECOND_LINE: Final = 12
 
+_CHARACTER: Final = 7.2
+"""Width of a character of a label, in pixels: a little more than most take."""
+
+_TEXT_GAP: Final = 5
 _DAYS_WITH_OWN_LABEL: Final = 14
+_DAYS_OF_A_LINE: Final = 4
 _STRONG_FROM: Final = 4
 """From this step of the ramp on, a cell is strong enough for the other ink."""
 
@@ -41,20 +47,33 @@ def tooltip(names: Mapping[str, str]) -> list[alt.Tooltip]:
 def numbers(title: str, *, whole: bool = False, grid: bool = True) -> alt.Axis:
     """Return an axis of compact numbers (`20 k`) whose title is the unit."""
     options: dict[str, Any] = {"tickMinStep": 1} if whole else {}
-    return alt.Axis(title=title, labelExpr=_COMPACT_LABEL, tickCount=5, grid=grid, **options)
+    return alt.Axis(
+        title=title, labelExpr=_COMPACT_LABEL, tickCount=5, grid=grid, labelSeparation=8, labelOverlap=True, **options
+    )
 
 
 def percents(title: str, *, grid: bool = True) -> alt.Axis:
     """Return an axis of percentages."""
-    return alt.Axis(title=title, labelExpr=_PERCENT_LABEL, tickCount=5, grid=grid)
+    return alt.Axis(title=title, labelExpr=_PERCENT_LABEL, tickCount=5, grid=grid, labelSeparation=8, labelOverlap=True)
+
+
+def bar_step(narrow: bool) -> int:
+    """Return the height of a horizontal bar with its gap, in pixels; in a narrow place its name has two lines."""
+    return _BAR_STEP_NARROW if narrow else _BAR_STEP
 
 
 def names_axis(narrow: bool, *, lines: bool = False) -> alt.Axis:
     """Return the axis of names at a bar's left; `lines` breaks a name at its line ends."""
-    limit = 130 if narrow else 230
-    axis = alt.Axis(title=None, labelLimit=limit, ticks=False, domain=False, labelPadding=8, grid=False)
+    axis = alt.Axis(title=None, labelLimit=230, ticks=False, domain=False, labelPadding=8, grid=False)
     if lines:
         axis["labelExpr"], axis["labelLineHeight"], axis["labelOffset"] = "split(datum.label, '\\n')", 14, -7
+    if narrow:
+        axis["labelLimit"], axis["labelFontSize"], axis["labelPadding"] = 185, 11, 5
+    if narrow and not lines:
+        # What stands in brackets or behind a colon goes below the rest.
+        axis["labelExpr"] = "split(replace(replace(datum.label, ' (', '\\n('), ': ', ':\\n'), '\\n')"
+        axis["labelLineHeight"] = 12
+        axis["labelOffset"] = {"condition": {"test": "test(/ \\(|: /, datum.label)", "value": -6}, "value": 0}
     return axis
 
 
@@ -70,20 +89,24 @@ def bars(
 ) -> Chart:
     """Draw one horizontal bar a row, in the rows' order: `name`, `value`, `text` at the bar's end.
 
+    In a narrow place the text is `short`, where a row has it.
+
     `color_field` names a field that holds each bar's colour.
     """
     longest = max((row["value"] or 0 for row in rows), default=0) or 1
+    shown = [row | {"text": row.get("short", row["text"])} for row in rows] if narrow else rows
     # Room for the text at the longest bar's end, which would be cut otherwise.
-    room = 1 + (0.045 if narrow else 0.022) * max(len(row["text"]) for row in rows)
-    base = plot(rows).encode(
+    room = _CHARACTER * max(len(row["text"]) for row in shown) + _TEXT_GAP
+    lengths: list[Any] = [0, alt.ExprRef(f"max(20, width - {room:.0f})")]
+    base = plot(shown).encode(
         y=alt.Y("name:N", sort=None, axis=names_axis(narrow, lines=lines)),
-        x=alt.X("value:Q", axis=axis, scale=alt.Scale(domain=[0, longest * room], nice=False)),
+        x=alt.X("value:Q", axis=axis, scale=alt.Scale(domain=[0, longest], nice=False, range=lengths)),
         tooltip=tooltip(tips),
     )
     fill: Any = alt.value(color) if color_field is None else alt.Color(field=color_field, type="nominal", scale=None)
     marks = base.mark_bar(cornerRadiusEnd=2, height=alt.RelativeBandSize(band=0.72)).encode(color=fill)
-    texts = base.mark_text(align="left", baseline="middle", dx=5).encode(text="text:N")
-    step = BAR_STEP + 12 if lines else BAR_STEP
+    texts = base.mark_text(align="left", baseline="middle", dx=_TEXT_GAP).encode(text="text:N")
+    step = _BAR_STEP + _SECOND_LINE if lines else bar_step(narrow)
     return alt.layer(marks, texts).properties(width="container", height=len(rows) * step)
 
 
@@ -127,7 +150,12 @@ def day_bars(
 def day_line(
     rows: Sequence[Row], *, axis: alt.Axis, tips: Mapping[str, str], color: str = MAIN, height: int = 150
 ) -> Chart:
-    """Draw a line with a dot a day: `date`, `value`. It starts at 0, so that a small change looks small."""
+    """Draw a line with a dot a day: `date`, `value`. It starts at 0, so that a small change looks small.
+
+    A few days are bars instead: a line between them would tell of days that are not there.
+    """
+    if len({row["date"] for row in rows}) < _DAYS_OF_A_LINE:
+        return day_bars(rows, axis=axis, tips=tips, color=color, height=height)
     base = plot(rows).encode(x=days_axis(rows), y=alt.Y("value:Q", axis=_aligned(axis), scale=alt.Scale(zero=True)))
     line = base.mark_line(strokeWidth=2, color=color)
     dots = base.mark_circle(size=40, color=color, opacity=1).encode(tooltip=tooltip(tips))
@@ -142,14 +170,17 @@ def _aligned(axis: alt.Axis) -> alt.Axis:
 
 
 def shade(values: Sequence[float | None]) -> list[int | None]:
-    """Return each value's step of the colour ramp, from the least (0) to the greatest (5)."""
+    """Return each value's step of the colour ramp, from the least (0) to the greatest (5).
+
+    Where all are equal there is neither: they are in the middle, or the least if they are nothing.
+    """
     known = [value for value in values if value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 0.0)
     width = (high - low) or 1.0
     last = len(RAMP) - 1
-    middle = last // 2
+    equal = last // 2 if high else 0
     return [
-        None if value is None else middle if high == low else min(last, int((value - low) / width * len(RAMP)))
+        None if value is None else equal if high == low else min(last, int((value - low) / width * len(RAMP)))
         for value in values
     ]
 

@@ -139,6 +139,7 @@ def stages_panel(stages: tuple[Stage, ...]) -> Panel | None:
             "name": f"{PIPELINE_NAMES.get(stage.pipeline, stage.pipeline)}: {stage.name}",
             "value": stage.seconds,
             "text": formats.duration(stage.seconds) + _rate(stage),
+            "short": formats.duration(stage.seconds),
             "seconds": formats.duration(stage.seconds),
             "rows": formats.count(stage.rows),
             "rate": formats.compact(stage.rows_per_second),
@@ -154,7 +155,7 @@ def stages_panel(stages: tuple[Stage, ...]) -> Panel | None:
 
 
 def _rate(stage: Stage) -> str:
-    return "" if stage.rows_per_second is None else f"  ({formats.compact(stage.rows_per_second)} rows/s)"
+    return "" if stage.rows_per_second is None else f" ({formats.compact(stage.rows_per_second)} rows/s)"
 
 
 def run_facts(run: RunFacts) -> tuple[tuple[str, str], ...]:

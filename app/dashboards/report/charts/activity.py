@@ -25,11 +25,13 @@ from app.dashboards.report.shapes import bars, day_bars, day_fields, days_axis, 
 
 EVENT_NAMES: Final = {
     "view": "Views",
-    "cart": "Put into a cart",
-    "remove_from_cart": "Taken out of a cart",
+    "cart": "Carts",
+    "remove_from_cart": "Removals",
     "purchase": "Purchases",
 }
 """The kinds of event in the order of the funnel, as headings."""
+
+_HOURS: Final = [f"{hour:02d}" for hour in range(24)]
 
 
 def daily_activity(answer: pa.Table) -> Figure:
@@ -110,12 +112,11 @@ def _hours(rows: list[Row]) -> Panel:
     ]
 
     def chart(narrow: bool) -> Chart:
-        del narrow
         hours: alt.Chart = (
             plot(cells)
             .mark_bar(cornerRadiusTopLeft=2, cornerRadiusTopRight=2, color=MAIN)
             .encode(
-                x=alt.X("hour:O", axis=_hours_axis(orient="bottom")),
+                x=alt.X("hour:O", axis=_hours_axis(orient="bottom", few=narrow)),
                 y=alt.Y("value:Q", axis=numbers("events", whole=True)),
                 tooltip=tooltip({"span": "Hour", "events": "Events", "share": "Share of all"}),
             )
@@ -143,6 +144,14 @@ def _hours_by_kind(rows: list[Row]) -> Panel:
         }
         for row, step in zip(rows, shade([row["price_mean"] for row in rows]), strict=True)
     ]
+    seen = {(cell["hour"], cell["kind"]) for cell in cells}
+    nothing = dict.fromkeys(("sum", "mean"), formats.NOTHING) | {"shade": None, "text": "", "events": "0"}
+    cells += [
+        nothing | {"hour": hour, "kind": kind, "span": f"{hour}:00 UTC"}
+        for hour in _HOURS
+        for kind in kinds
+        if (hour, kind) not in seen
+    ]
     tips = {"span": "Hour", "kind": "What", "events": "Events", "sum": "Sum of prices", "mean": "Mean price"}
 
     def chart(narrow: bool) -> Chart:
@@ -150,19 +159,17 @@ def _hours_by_kind(rows: list[Row]) -> Panel:
         domain = alt.Scale(domain=kinds)
         if narrow:
             # Hours run down the page where it is too narrow for 24 columns.
-            kind_names = alt.Axis(
-                title=None, labelAngle=0, domain=False, ticks=False, orient="top", labelExpr="split(datum.label, ' a ')"
-            )
+            kind_names = alt.Axis(title=None, labelAngle=0, domain=False, ticks=False, orient="top")
             return heat(
                 cells,
                 x=alt.X("kind:N", axis=kind_names, scale=domain),
-                y=alt.Y("hour:O", axis=_hours_axis(orient="left")),
+                y=alt.Y("hour:O", axis=_hours_axis(orient="left"), scale=alt.Scale(domain=_HOURS)),
                 tips=tips,
                 height=24 * 22,
             )
         return heat(
             cells,
-            x=alt.X("hour:O", axis=_hours_axis(orient="bottom")),
+            x=alt.X("hour:O", axis=_hours_axis(orient="bottom"), scale=alt.Scale(domain=_HOURS)),
             y=alt.Y("kind:N", axis=kind_names, scale=domain),
             tips=tips,
             height=len(kinds) * 40,
@@ -179,11 +186,12 @@ def _hours_by_kind(rows: list[Row]) -> Panel:
     )
 
 
-def _hours_axis(orient: Literal["bottom", "left"]) -> alt.Axis:
-    hours = [f"{hour:02d}" for hour in range(24)]
-    return alt.Axis(
-        title="hour of the day (UTC)", labelAngle=0, grid=False, ticks=False, domain=False, orient=orient, values=hours
-    )
+def _hours_axis(orient: Literal["bottom", "left"], *, few: bool = False) -> alt.Axis:
+    title = "hour of the day (UTC)"
+    axis = alt.Axis(title=title, labelAngle=0, grid=False, ticks=False, domain=False, orient=orient)
+    if few:
+        axis["values"] = _HOURS[::3]
+    return axis
 
 
 def event_types(answer: pa.Table) -> Figure:
@@ -193,7 +201,7 @@ def event_types(answer: pa.Table) -> Figure:
         {
             "name": EVENT_NAMES.get(row["event_type"], formats.words(row["event_type"])),
             "value": row["events"],
-            "text": f"{formats.percent(row['share'])}  ({formats.compact(row['events'])})",
+            "text": f"{formats.percent(row['share'])} ({formats.compact(row['events'])})",
             "events": formats.count(row["events"]),
             "share": formats.percent(row["share"]),
             "color": EVENT_COLORS.get(row["event_type"], MUTED),
@@ -212,7 +220,7 @@ def event_types(answer: pa.Table) -> Figure:
 
     return Figure(
         panels=(Panel.draw(chart, "Events by kind, with their share"),),
-        caption="Share of all events, and their number.",
+        caption="Share of all events, and their number. Carts: products put into a cart; removals: taken out again.",
     )
 
 

@@ -156,7 +156,8 @@ def bought_together(answer: pa.Table) -> Figure:
         {
             "name": f"{_product(row['label_a'], row['product_a'])}\n+ {_product(row['label_b'], row['product_b'])}",
             "value": row["sessions"],
-            "text": f"{formats.count(row['sessions'])}  ({formats.decimal(row['lift'])} times)",
+            "short": formats.count(row["sessions"]),
+            "text": f"{formats.count(row['sessions'])} ({formats.decimal(row['lift'])} times)",
             "a": _product(row["label_a"], row["product_a"]),
             "b": _product(row["label_b"], row["product_b"]),
             "sessions": formats.count(row["sessions"]),

@@ -19,7 +19,7 @@ from app.dashboards.report.figures import (
     legend_of,
     rows_of,
 )
-from app.dashboards.report.shapes import BAR_STEP, bars, names_axis, numbers, percents, plot, tooltip
+from app.dashboards.report.shapes import bar_step, bars, names_axis, numbers, percents, plot, tooltip
 
 _SUB_CATEGORIES: Final = 20
 """As many sub-categories as a reader can take in; the table below the chart has the rest."""
@@ -118,7 +118,7 @@ def purchase_conversion_volume(answer: pa.Table) -> Figure:
             y=alt.Y("name:N", sort=None, axis=names_axis(narrow)),
             tooltip=tooltip({"name": "Sub-category", "views": "Views", "carts": "Carts", "purchases": "Purchases"}),
         )
-        axis = numbers("events (each step of the axis is ten times more)")
+        axis = numbers("events (logarithmic scale)")
         axis.values = [10**power for power in range(8)]
         scale = alt.Scale(type="log", nice=False, padding=8)
         lines = base.mark_rule(color="var(--line-strong)", strokeWidth=2).encode(
@@ -127,7 +127,9 @@ def purchase_conversion_volume(answer: pa.Table) -> Figure:
         dots = base.mark_circle(size=110, opacity=1).encode(
             x=alt.X("value:Q", scale=scale), color=alt.Color("color:N", scale=None)
         )
-        return alt.layer(lines, dots).properties(width="container", height=min(len(rows), _SUB_CATEGORIES) * BAR_STEP)
+        return alt.layer(lines, dots).properties(
+            width="container", height=min(len(rows), _SUB_CATEGORIES) * bar_step(narrow)
+        )
 
     return Figure(
         panels=(
@@ -137,8 +139,9 @@ def purchase_conversion_volume(answer: pa.Table) -> Figure:
                 legend=legend_of({step: EVENT_COLORS[kind] for step, kind in _STEPS.items()}),
             ),
         ),
-        caption=f"The {min(len(rows), _SUB_CATEGORIES)} sub-categories with the most views. The wider the gap between "
-        "the dots, the more views it takes for a cart or a purchase. A missing dot is a zero.",
+        caption=f"The {min(len(rows), _SUB_CATEGORIES)} sub-categories with the most views. Each step of the axis is "
+        "ten times more. The wider the gap between the dots, the more views it takes for a cart or a purchase. "
+        "A missing dot is a zero.",
     )
 
 
@@ -181,7 +184,7 @@ def purchase_conversion_rate(answer: pa.Table) -> Figure:
                 x=alt.X("share:Q", stack="zero", axis=percents(title), scale=scale),
                 color=alt.Color("color:N", scale=None),
             )
-            return stack.properties(width="container", height=min(len(rows), _SUB_CATEGORIES) * BAR_STEP)
+            return stack.properties(width="container", height=min(len(rows), _SUB_CATEGORIES) * bar_step(narrow))
 
         return chart
 

@@ -147,7 +147,7 @@ def weekly_retention(answer: pa.Table) -> Figure:
             y=alt.Y(
                 "cohort:N",
                 scale=alt.Scale(domain=cohorts),
-                axis=alt.Axis(title="first seen in the week of (visitors)", ticks=False, domain=False, grid=False),
+                axis=alt.Axis(title=None, ticks=False, domain=False, grid=False),
             ),
             tips=tips,
             height=40 + len(cohorts) * 38,
@@ -159,6 +159,7 @@ def weekly_retention(answer: pa.Table) -> Figure:
             Panel.draw(
                 chart,
                 "Cohorts by week of the first visit, with the share that comes back in each later week",
+                title="First seen in the week of ... (visitors)",
                 legend=(LegendItem("few to many come back", RAMP[0], "ramp"),),
             ),
         ),
@@ -175,6 +176,7 @@ def bot_sessions(answer: pa.Table) -> Figure:
             "name": f"visitor {row['user_id']}" + (f" ({index + 1})" if _repeated(rows, row) else ""),
             "value": row["events"],
             "text": f"{formats.count(row['events'])} in {formats.duration(row['seconds'])}",
+            "short": formats.count(row["events"]),
             "events": formats.count(row["events"]),
             "length": formats.duration(row["seconds"]),
             "speed": formats.decimal(row["events_per_minute"]),
