@@ -30,6 +30,7 @@ RAMP: Final = tuple(f"var(--r{step})" for step in range(6))
 """From little to much."""
 
 
+_NARROW_BELOW: Final = 520
 _FIT: Final = alt.AutoSizeParams(type="fit-x", contains="padding")
 """A chart takes the width of its place and the height that its marks need."""
 
@@ -65,6 +66,8 @@ class Panel:
     description: str
     title: str = ""
     legend: tuple[LegendItem, ...] = ()
+    narrow_below: int = _NARROW_BELOW
+    """The place's width, in pixels, from which on the wide chart has room."""
 
     @classmethod
     def draw(
@@ -73,10 +76,13 @@ class Panel:
         description: str,
         title: str = "",
         legend: tuple[LegendItem, ...] = (),
+        narrow_below: int = _NARROW_BELOW,
     ) -> "Panel":
         """Draw the chart for a wide place (`chart(False)`) and for a narrow one (`chart(True)`)."""
         wide, narrow = (_spec(chart(is_narrow), description) for is_narrow in (False, True))
-        return cls(wide=wide, narrow=narrow, description=description, title=title, legend=legend)
+        return cls(
+            wide=wide, narrow=narrow, description=description, title=title, legend=legend, narrow_below=narrow_below
+        )
 
 
 @dataclass(frozen=True)

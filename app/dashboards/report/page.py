@@ -64,14 +64,15 @@ class _Charts:
     """The charts of the page by the id of their place."""
 
     def __init__(self) -> None:
-        self.specs: dict[str, dict[str, Spec]] = {}
+        self.specs: dict[str, Spec] = {}
 
     def place(self, panels: Iterable[Panel]) -> tuple[_PanelPlace, ...]:
         return tuple(self._place(panel) for panel in panels)
 
     def _place(self, panel: Panel) -> _PanelPlace:
         id_ = f"chart-{len(self.specs) + 1}"
-        self.specs[id_] = {"wide": panel.wide} | ({} if panel.narrow == panel.wide else {"narrow": panel.narrow})
+        both = {"wide": panel.wide, "narrow": panel.narrow, "narrowBelow": panel.narrow_below}
+        self.specs[id_] = {"wide": panel.wide} if panel.narrow == panel.wide else both
         return _PanelPlace(panel, id_)
 
 

@@ -6,7 +6,7 @@ A question that is not here appears by itself at the end of the report, as a tab
 from dataclasses import dataclass
 from typing import Final
 
-from app.dashboards.report.charts import activity, buyers, catalogue, conversion, visitors
+from app.dashboards.report.charts import activity, buyers, catalogue, conversion, revenue, visitors
 from app.dashboards.report.figures import Drawing
 
 
@@ -20,7 +20,7 @@ class Section:
 
 
 SECTIONS: Final = (
-    Section("activity", "Activity", activity.DRAWINGS),
+    Section("activity", "Activity", activity.DRAWINGS | revenue.DRAWINGS),
     Section("catalogue", "Catalogue", catalogue.DRAWINGS),
     Section("conversion", "Conversion", conversion.DRAWINGS),
     Section("customers", "Customers", buyers.DRAWINGS | visitors.DRAWINGS),

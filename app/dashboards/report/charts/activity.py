@@ -1,4 +1,4 @@
-"""Pictures of when visitors come and what it brings: days, hours, kinds of event, revenue."""
+"""Pictures of when visitors come and what they do: days, hours, kinds of event."""
 
 from typing import Final, Literal
 
@@ -7,7 +7,6 @@ import pyarrow as pa
 
 from app.dashboards.report import formats
 from app.dashboards.report.figures import (
-    ACCENT,
     EVENT_COLORS,
     MAIN,
     MUTED,
@@ -21,7 +20,7 @@ from app.dashboards.report.figures import (
     Tile,
     rows_of,
 )
-from app.dashboards.report.shapes import bars, day_bars, day_fields, days_axis, heat, numbers, plot, shade, tooltip
+from app.dashboards.report.shapes import bars, day_bars, day_fields, heat, numbers, plot, shade, tooltip
 
 EVENT_NAMES: Final = {
     "view": "Views",
@@ -31,6 +30,7 @@ EVENT_NAMES: Final = {
 }
 """The kinds of event in the order of the funnel, as headings."""
 
+_WIDTH_FOR_24_LABELS: Final = 800
 _HOURS: Final = [f"{hour:02d}" for hour in range(24)]
 
 
@@ -131,7 +131,7 @@ def _hours(rows: list[Row]) -> Panel:
 
 def _hours_by_kind(rows: list[Row]) -> Panel:
     kinds = [name for kind, name in EVENT_NAMES.items() if any(row["event_type"] == kind for row in rows)]
-    cells = [
+    cells: list[Row] = [
         {
             "hour": f"{row['hour']:02d}",
             "kind": EVENT_NAMES[row["event_type"]],
@@ -183,6 +183,7 @@ def _hours_by_kind(rows: list[Row]) -> Panel:
         "Heat map of hours and kinds of event: sum of prices as label, mean price as colour",
         title="Value of the products viewed, put into a cart and bought, by hour",
         legend=(LegendItem(ramp, RAMP[0], "ramp"),),
+        narrow_below=_WIDTH_FOR_24_LABELS,
     )
 
 
@@ -224,86 +225,8 @@ def event_types(answer: pa.Table) -> Figure:
     )
 
 
-def daily_revenue(answer: pa.Table) -> Figure:
-    """Revenue a day with the mean of seven days; days that stand out are marked."""
-    rows = rows_of(answer, "event_date", "revenue", "purchases", "mean_7d", "deviation", "is_anomaly")
-    if len(rows) == 1:
-        row = rows[0]
-        tiles = (
-            Tile(formats.amount(row["revenue"]), "Revenue"),
-            Tile(formats.count(row["purchases"]), "Purchases"),
-        )
-        return Figure(tiles=tiles, caption=f"All events are of one day, {formats.day(row['event_date'])} (UTC).")
-    cells = [
-        day_fields(row["event_date"])
-        | {
-            "value": row["revenue"],
-            "mean": row["mean_7d"],
-            "fill": ACCENT if row["is_anomaly"] else "var(--c-purchase)",
-            "label": formats.short_day(row["event_date"]) if row["is_anomaly"] else "",
-            "revenue": formats.amount(row["revenue"]),
-            "purchases": formats.count(row["purchases"]),
-            "mean_text": formats.amount(row["mean_7d"]),
-            "verdict": _verdict(row),
-        }
-        for row in rows
-    ]
-    tips = {
-        "day": "Day",
-        "revenue": "Revenue",
-        "purchases": "Purchases",
-        "mean_text": "Mean of 7 days before",
-        "verdict": "Stands out",
-    }
-
-    def chart(narrow: bool) -> Chart:
-        del narrow
-        top = max(max(row["value"] or 0, row["mean"] or 0) for row in cells) * 1.12 or 1
-        y = alt.Y("value:Q", axis=numbers("revenue per day"), scale=alt.Scale(domain=[0, top], nice=False))
-        days = day_bars(cells, axis=numbers("revenue per day"), tips=tips, color_field="fill", height=240)
-        days = days.encode(y=y)
-        mean = (
-            plot([row for row in cells if row["mean"] is not None])
-            .mark_line(color="var(--ink)", strokeWidth=2, interpolate="monotone")
-            .encode(x=days_axis(cells), y=alt.Y("mean:Q"))
-        )
-        marks = plot([row for row in cells if row["label"]]).encode(
-            x=days_axis(cells), y=alt.Y("value:Q"), text="label:N"
-        )
-        # An outline keeps the label legible where the line of the mean crosses it.
-        outline = marks.mark_text(
-            baseline="bottom", dy=-5, fontWeight="bold", color="var(--card)", stroke="var(--card)", strokeWidth=4
-        )
-        label = marks.mark_text(baseline="bottom", dy=-5, fontWeight="bold", color="var(--ink)")
-        return alt.layer(days, mean, outline, label).properties(width="container", height=240)
-
-    unusual = [formats.short_day(row["event_date"]) for row in rows if row["is_anomaly"]]
-    return Figure(
-        panels=(
-            Panel.draw(
-                chart,
-                "Revenue per day with the mean of seven days"
-                + (f"; {formats.listing(unusual)} stand out" if unusual else "; no day stands out"),
-                legend=(
-                    LegendItem("revenue of the day", "var(--c-purchase)"),
-                    LegendItem("a day that stands out", ACCENT),
-                    LegendItem("mean of the 7 days before", "var(--ink)", "line"),
-                ),
-            ),
-        ),
-        caption="Revenue of all purchases per day (UTC), in the store's currency.",
-    )
-
-
-def _verdict(row: Row) -> str:
-    if not row["is_anomaly"]:
-        return "no"
-    return "yes" if row["deviation"] is None else f"yes ({row['deviation']:+.1f})"
-
-
 DRAWINGS: Final = {
     "daily_activity": Drawing(daily_activity),
-    "daily_revenue": Drawing(daily_revenue),
     "hourly_activity": Drawing(hourly_activity),
     "event_types": Drawing(event_types),
 }

@@ -1,7 +1,6 @@
 // Draw every chart in its place, in the version that fits the place's width.
 "use strict";
 (() => {
-  const NARROW = 520; // pixels
   const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
   const text = { labelColor: "var(--soft)", titleColor: "var(--soft)", titleFontWeight: "normal" };
   const config = {
@@ -25,8 +24,8 @@
 
   const draw = async (id) => {
     const place = document.getElementById(id);
-    const { wide, narrow } = charts[id];
-    const version = narrow && place.clientWidth < NARROW ? "narrow" : "wide";
+    const { wide, narrow, narrowBelow } = charts[id];
+    const version = narrow && place.clientWidth < narrowBelow ? "narrow" : "wide";
     if (drawn.get(id)?.version === version) return;
     const before = drawn.get(id);
     drawn.set(id, { version });
