@@ -51,6 +51,7 @@ def ensure() -> None:
     environment cannot be made.
     """
     _add_root_to_path()
+    _prepare_uv()
     try:
         if _is_current() and _is_running_in_it():
             return
@@ -96,18 +97,16 @@ def _make() -> None:
     with _locked(CACHE / "environment.lock"):
         if _is_current():  # another run made it while this one waited
             return
+        wanted = _wanted()
         _say(f"Setting up the Python environment in {VENV} (once, some minutes at most) ...")
         _mark().unlink(missing_ok=True)
-        _use_writable_folders()
         uv = _find_uv() or _get_uv()
-        settings = _package_index()
         if not _works(_python()):
             shutil.rmtree(str(VENV), ignore_errors=True)
-            command = [uv, "venv", "--allow-existing", "--python", _base(), str(VENV)]
-            _run(command, settings)
+            _run([uv, "venv", "--allow-existing", "--python", _base(), str(VENV)])
         _say("Installing the packages of requirements.lock ...")
-        _run([uv, "pip", "sync", "--python", str(_python()), "--require-hashes", str(LOCK)], settings)
-        _mark().write_text(_wanted())
+        _run([uv, "pip", "sync", "--python", str(_python()), "--require-hashes", str(LOCK)])
+        _mark().write_text(wanted)
         _say("The environment is ready.")
 
 
@@ -129,7 +128,7 @@ def _works(python: Path) -> bool:
 
 
 def _find_uv() -> str | None:
-    places = [shutil.which("uv"), str(Path("~/.local/bin/uv").expanduser()), str(_own_uv())]
+    places = [shutil.which("uv"), str(_at_home("~/.local/bin/uv")), str(_own_uv())]
     return next((place for place in places if place and os.access(place, os.X_OK)), None)
 
 
@@ -163,15 +162,45 @@ def _get_uv() -> str:
     raise EnvironmentFailed(_NO_UV.format(faults="\n".join(faults)))
 
 
-def _package_index() -> dict[str, str]:
-    """Settings for uv from pip's own, which uv does not read, where uv has none of its own."""
-    names = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_CONFIG_FILE")
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
-    if any(os.environ.get(name) for name in names) or any(
-        (folder / "uv" / "uv.toml").exists() for folder in (home, Path("/etc"))
+def _prepare_uv() -> None:
+    """Set what uv needs on this machine, here and for child processes, which install things with it too."""
+    # The repository takes uv's files where the home folder cannot be written.
+    for name, usual, own in (
+        ("UV_CACHE_DIR", "~/.cache/uv", CACHE / "uv-cache"),
+        ("UV_PYTHON_INSTALL_DIR", "~/.local/share/uv/python", CACHE / "python"),
     ):
-        return {}
-    # pip is asked, as only it knows all its files; a Python without pip has no settings for it.
+        if not os.environ.get(name) and not _can_write(_at_home(usual)):
+            os.environ[name] = str(own)
+    if not _uv_has_settings() and _pip_has_settings():
+        os.environ.update(_settings_of_pip())
+
+
+def _uv_has_settings() -> bool:
+    names = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS", "UV_CONFIG_FILE")
+    folders = (_user_settings(), Path("/etc"))
+    return any(os.environ.get(name) for name in names) or any((one / "uv" / "uv.toml").exists() for one in folders)
+
+
+def _pip_has_settings() -> bool:
+    names = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_CERT", "PIP_CONFIG_FILE")
+    files = (
+        Path("/etc/pip.conf"),
+        Path("/etc/xdg/pip/pip.conf"),
+        _at_home("~/.pip/pip.conf"),
+        _at_home("~/Library/Application Support/pip/pip.conf"),
+        _user_settings() / "pip" / "pip.conf",
+        Path(sys.prefix) / "pip.conf",
+    )
+    return any(os.environ.get(name) for name in names) or any(file.exists() for file in files)
+
+
+def _user_settings() -> Path:
+    return _at_home(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
+
+
+def _settings_of_pip() -> dict[str, str]:
+    """pip's settings of where packages come from, as variables of uv, which does not read pip's."""
+    # pip is asked, as only it knows how its files go together; a Python without pip has no settings for it.
     answer = subprocess.run(
         [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"],
         stdout=subprocess.PIPE,
@@ -182,27 +211,17 @@ def _package_index() -> dict[str, str]:
     # The lines of its variables (":env:.index-url='...'") sort before those of its files, and they win.
     for line in sorted(answer.stdout.splitlines()) if answer.returncode == 0 else ():
         key, _, value = line.partition("=")
-        found.setdefault(key.split(".")[-1], value.strip().strip("'\"").replace("\\n", " ").strip())
-    pairs = (
-        ("UV_DEFAULT_INDEX", "index-url"),
-        ("UV_INDEX", "extra-index-url"),
-        ("UV_FIND_LINKS", "find-links"),
-        ("SSL_CERT_FILE", "cert"),
-    )
-    settings = {name: found[key] for name, key in pairs if found.get(key) and not os.environ.get(name)}
-    if "UV_FIND_LINKS" in settings:
-        settings["UV_FIND_LINKS"] = ",".join(settings["UV_FIND_LINKS"].split())
+        found.setdefault(key.split(".")[-1], " ".join(value.strip().strip("'\"").replace("\\n", " ").split()))
+    names = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "cert": "SSL_CERT_FILE"}
+    settings = {name: found[key] for key, name in names.items() if found.get(key) and not os.environ.get(name)}
+    if found.get("find-links"):
+        settings["UV_FIND_LINKS"] = found["find-links"].replace(" ", ",")
     return settings
 
 
-def _use_writable_folders() -> None:
-    """Let uv keep its files in the repository where the home folder cannot be written."""
-    for name, usual, own in (
-        ("UV_CACHE_DIR", "~/.cache/uv", CACHE / "uv-cache"),
-        ("UV_PYTHON_INSTALL_DIR", "~/.local/share/uv/python", CACHE / "python"),
-    ):
-        if not os.environ.get(name) and not _can_write(Path(usual).expanduser()):
-            os.environ[name] = str(own)
+def _at_home(path: str) -> Path:
+    # Path's own way raises where a user has no home, as in some containers.
+    return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def _can_write(folder: Path) -> bool:

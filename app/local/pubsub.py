@@ -146,7 +146,7 @@ def _sdk_roots() -> Iterator[Path]:
     yield from (
         Path("/usr/lib/google-cloud-sdk"),
         Path("/usr/share/google-cloud-sdk"),
-        Path.home() / "google-cloud-sdk",
+        Path(os.path.expanduser("~/google-cloud-sdk")),  # noqa: PTH111 - works without a home too
     )
     if gcloud:
         yield from _root_by_gcloud(gcloud)

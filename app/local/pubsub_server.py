@@ -26,7 +26,8 @@ MAX_REQUEST_BYTES = 10_000_000
 _MAX_MESSAGES_PER_PUBLISH = 1_000
 _LONGEST_PULL_SECONDS = 90.0
 _WAKE_SECONDS = 0.5
-_THREADS = 64
+# A pull or a stream that waits holds one; they are made when they are needed.
+_THREADS = 256
 
 
 class Emulator(PubSubEmulator):
@@ -108,8 +109,10 @@ class Emulator(PubSubEmulator):
         flow = _Flow(first.max_outstanding_messages or 1_000, first.max_outstanding_bytes or MAX_REQUEST_BYTES)
         reader = threading.Thread(target=self._take_answers, args=(name, requests), daemon=True)
         reader.start()
-        while context.is_active() and name in self._state.subscriptions:
+        while context.is_active():
             with self._state.changed:
+                if name not in self._state.subscriptions:
+                    context.abort(grpc.StatusCode.NOT_FOUND, f"Subscription was deleted: {name}")
                 free = flow.free(self._state.subscriptions[name])
                 delivered = self._state.pull(name, *free) if free else []
                 flow.add(delivered)

@@ -29,5 +29,6 @@ def _places() -> Iterator[Path]:
     for named in (os.environ.get("UV"), shutil.which("uv")):
         if named:
             yield Path(named)
-    yield Path.home() / ".local" / "bin" / "uv"
+    # Path's own way to the home folder raises where a user has none, as in some containers.
+    yield Path(os.path.expanduser("~/.local/bin/uv"))  # noqa: PTH111
     yield from sorted((_CACHE / "uv").glob("**/bin/uv"))

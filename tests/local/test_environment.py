@@ -195,24 +195,28 @@ def test_a_python_without_pip_and_venv_gets_a_message_with_every_way_that_was_tr
         assert words in message
 
 
-def test_the_index_of_pip_is_told_to_uv_unless_uv_has_its_own(
+def test_the_settings_of_pip_are_told_to_uv_unless_uv_has_its_own(
     module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True).returncode:
         monkeypatch.setattr(sys, "executable", shutil.which("python3", path=os.defpath))
-    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_CONFIG_FILE", "SSL_CERT_FILE", "UV_FIND_LINKS"):
-        monkeypatch.delenv(name, raising=False)
+    names = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_CONFIG_FILE", "UV_FIND_LINKS", "SSL_CERT_FILE")
+    for name in names:
+        # Set first, so that what the module sets is taken back at the end.
+        monkeypatch.setenv(name, "")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/simple")
     monkeypatch.setenv("PIP_FIND_LINKS", "/wheels /more")
     monkeypatch.setenv("PIP_CERT", "/etc/ssl/own.pem")
-    settings = module._package_index()
-    assert settings["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
-    assert settings["UV_FIND_LINKS"] == "/wheels,/more"
-    assert settings["SSL_CERT_FILE"] == "/etc/ssl/own.pem"
     (tmp_path / "uv").mkdir()
     (tmp_path / "uv" / "uv.toml").touch()
-    assert module._package_index() == {}
+    module._prepare_uv()
+    assert [os.environ[name] for name in names] == [""] * len(names)
     (tmp_path / "uv" / "uv.toml").unlink()
-    monkeypatch.setenv("UV_INDEX_URL", "https://uvs.example/simple")
-    assert module._package_index() == {}
+    module._prepare_uv()
+    assert os.environ["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
+    assert os.environ["UV_FIND_LINKS"] == "/wheels,/more"
+    assert os.environ["SSL_CERT_FILE"] == "/etc/ssl/own.pem"
+    monkeypatch.setenv("PIP_INDEX_URL", "https://changed.example/simple")
+    module._prepare_uv()
+    assert os.environ["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
