@@ -1,13 +1,13 @@
 """Facts that several questions share. An engine may store a fact once and answer every question from it.
 
-    events ── visits ── sessions
-       │         └───── user_days
-       ├─ activity
-       └─ purchases
+    events ─┬─ activity
+            ├─ user_days
+            ├─ purchases ────┬─ baskets
+            └─ session_days ─┴─ sessions ─── suspects
 
-A visit is what one user did of one type in one sub-category in one half-hour of a session. Events of a session in
-the same half-hour are less than 30 minutes apart, so they belong together whatever lies between: sessions are found
-by looking at the gaps between visits, which are several times fewer than events, and the result is exact.
+Sessions are exact and yet cheap to find: events of a session in the same half-hour are less than 30 minutes apart, so
+they belong together whatever lies between. Only the gaps between half-hours need looking at, several times fewer than
+the gaps between events.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,21 @@ from typing import Any, Final
 import ibis
 import ibis.expr.types as ir
 
-from app.analytics.measures import cents, exactly, money, total
+from app.analytics.measures import cents, count_if, exactly, money, seconds_between, total
 
 SESSION_GAP_MINUTES: Final = 30
 """A session ends when the visitor is silent for so long; the next event begins another one."""
 
+FAST_EVENTS: Final = 10
+FAST_EVENTS_PER_MINUTE: Final = 6
+"""A session of so many events, at so many a minute, is too fast for a visitor."""
+
+LONG_EVENTS: Final = 30
+"""A session of so many events is long enough to ask whether all were on one product."""
+
+_COUNTS: Final = {"views": "view", "carts": "cart", "purchases": "purchase", "removals": "remove_from_cart"}
+_VALUES: Final = {"revenue_cents": "purchase", "cart_cents": "cart", "removed_cents": "remove_from_cart"}
+_HALF_HOUR_SECONDS: Final = 1_800
 UNCATEGORISED: Final = "uncategorised"
 """Stands for the department or sub-category of a product that has none."""
 
@@ -40,32 +50,36 @@ def session_key(events: ir.Table) -> Any:
     return events.user_session.coalesce(ibis.literal("user:") + events.user_id.cast("string"))
 
 
-def visits(events: ir.Table) -> ir.Table:
-    """One row a session, user, day, half-hour, event type, department and sub-category.
+def session_days(events: ir.Table) -> ir.Table:
+    """One row a session and day (UTC) on which it has events.
 
-    session_key, session_start (the session's identity), user_id, event_date, event_type, department, sub_category,
-    first_time, last_time, events [events], cents [sum of prices, whole cents].
+    session_key, session_start (with the key the session's identity), event_date, last_time, user_id (the smallest,
+    should there be several), events, views, carts, purchases, removals [events], revenue_cents, cart_cents,
+    removed_cents [sum of prices in whole cents].
     """
     acts = events.select(
-        "user_id",
-        "event_type",
-        "department",
-        "sub_category",
         "event_time",
+        "event_type",
+        "user_id",
         session_key=session_key(events),
-        event_date=events.event_time.date(),
-        half_hour=events.event_time.hour() * 2 + events.event_time.minute() // 30,
+        half_hour=events.event_time.epoch_seconds() // _HALF_HOUR_SECONDS,
         cents=cents(events.price),
     )
-    parts = acts.group_by(
-        "session_key", "user_id", "event_date", "half_hour", "event_type", "department", "sub_category"
-    ).agg(
+    half_hours = acts.group_by("session_key", "half_hour").agg(
         first_time=acts.event_time.min(),
         last_time=acts.event_time.max(),
+        user_id=acts.user_id.min(),
         events=acts.count(),
-        cents=total(acts.cents),
+        **{name: count_if(acts.event_type == event_type) for name, event_type in _COUNTS.items()},
+        **{name: total(acts.cents, where=acts.event_type == event_type) for name, event_type in _VALUES.items()},
     )
-    return number_sessions(parts, "first_time", "last_time").drop("half_hour")
+    numbered = number_sessions(half_hours, "first_time", "last_time")
+    numbered = numbered.mutate(event_date=numbered.first_time.date())
+    return numbered.group_by("session_key", "session_start", "event_date").agg(
+        last_time=numbered.last_time.max(),
+        user_id=numbered.user_id.min(),
+        **{name: total(numbered[name]) for name in ("events", *_COUNTS, *_VALUES)},
+    )
 
 
 def number_sessions(parts: ir.Table, first_time: str, last_time: str) -> ir.Table:
@@ -86,29 +100,55 @@ def number_sessions(parts: ir.Table, first_time: str, last_time: str) -> ir.Tabl
 def sessions(events: ir.Table) -> ir.Table:
     """One row a session.
 
-    session_key, session_start, session_end, user_id (the smallest, should a session have several), events, views,
-    carts, purchases, removals [events], revenue, cart_value, removed_value [money].
+    session_key, session_start, session_end, user_id (the smallest, should there be several), events, views, carts,
+    purchases, removals [events], revenue, cart_value, removed_value [money].
     """
-    parts = visits(events)
-
-    def count(event_type: str) -> Any:
-        return total(parts.events, where=parts.event_type == event_type)
-
-    def value(event_type: str) -> Any:
-        return money(total(parts.cents, where=parts.event_type == event_type))
-
-    return parts.group_by("session_key", "session_start").agg(
-        session_end=parts.last_time.max(),
-        user_id=parts.user_id.min(),
-        events=total(parts.events),
-        views=count("view"),
-        carts=count("cart"),
-        purchases=count("purchase"),
-        removals=count("remove_from_cart"),
-        revenue=value("purchase"),
-        cart_value=value("cart"),
-        removed_value=value("remove_from_cart"),
+    days = session_days(events)
+    whole = days.group_by("session_key", "session_start").agg(
+        session_end=days.last_time.max(),
+        user_id=days.user_id.min(),
+        **{name: total(days[name]) for name in ("events", *_COUNTS, *_VALUES)},
     )
+    return whole.select(
+        "session_key",
+        "session_start",
+        "session_end",
+        "user_id",
+        "events",
+        *_COUNTS,
+        revenue=money(whole.revenue_cents),
+        cart_value=money(whole.cart_cents),
+        removed_value=money(whole.removed_cents),
+    )
+
+
+def baskets(events: ir.Table) -> ir.Table:
+    """One row a session and product bought in it: session_key, session_start, product_id."""
+    bought = purchases(events).select("session_key", "event_time", "product_id")
+    visited = sessions(events)
+    buying = visited.filter(visited.purchases > 0).select("session_key", "session_start", "session_end")
+    return in_sessions(bought, buying).select("session_key", "session_start", "product_id").distinct()
+
+
+def suspects(events: ir.Table) -> ir.Table:
+    """One row a session that is fast or long enough to be a bot's; `bot_sessions` decides.
+
+    session_key, session_start, session_end, user_id, events [events], seconds [seconds], too_fast (boolean).
+    """
+    visited = sessions(events)
+    visited = visited.select(
+        "session_key",
+        "session_start",
+        "session_end",
+        "user_id",
+        "events",
+        seconds=seconds_between(visited.session_start, visited.session_end),
+    )
+    visited = visited.mutate(
+        too_fast=(visited.events >= FAST_EVENTS)
+        & (visited.events * 60 >= ibis.greatest(visited.seconds, 1) * FAST_EVENTS_PER_MINUTE)
+    )
+    return visited.filter(visited.too_fast | (visited.events >= LONG_EVENTS))
 
 
 def in_sessions(acts: ir.Table, visited: ir.Table) -> ir.Table:
@@ -126,9 +166,12 @@ def in_sessions(acts: ir.Table, visited: ir.Table) -> ir.Table:
 
 
 def user_days(events: ir.Table) -> ir.Table:
-    """One row a user, day and event type: user_id, event_date, event_type, events [events]."""
-    parts = visits(events)
-    return parts.group_by("user_id", "event_date", "event_type").agg(events=total(parts.events))
+    """One row a user, day, event type, department and sub-category.
+
+    user_id, event_date, event_type, department, sub_category, events [events].
+    """
+    acts = events.select("user_id", "event_type", "department", "sub_category", event_date=events.event_time.date())
+    return acts.group_by("user_id", "event_date", "event_type", "department", "sub_category").agg(events=acts.count())
 
 
 def activity(events: ir.Table) -> ir.Table:
@@ -187,10 +230,12 @@ FACTS: Final[dict[str, Fact]] = {
     fact.name: fact
     for fact in (
         Fact("activity", "events and prices by day, hour, event type and sub-category", activity),
+        Fact("user_days", "what a user did on a day, by event type and sub-category", user_days),
         Fact("purchases", "every purchase", purchases),
-        Fact("visits", "what a user did in a half-hour of a session, by event type and sub-category", visits),
+        Fact("session_days", "every session by day, with its counts and values", session_days),
         Fact("sessions", "every session with its counts and values", sessions),
-        Fact("user_days", "on which days a user did what", user_days),
+        Fact("suspects", "sessions that may be a bot's", suspects),
+        Fact("baskets", "which products each session bought", baskets),
     )
 }
 """Every fact, each after those that it is built from."""

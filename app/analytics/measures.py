@@ -18,6 +18,7 @@ MONEY: Final = "decimal(38, 2)"
 _CENT: Final = ibis.literal(Decimal("0.01"), "decimal(3, 2)")
 _NUMBERS: Final = 4
 _WEEK: Final = 7
+_FIRST_MONDAY: Final = ibis.date("1970-01-05")
 
 
 def exactly(value: Any, type_: str) -> Any:
@@ -73,14 +74,14 @@ def seconds_between(start: Any, end: Any) -> Any:
     return exactly(end.truncate("s").epoch_seconds() - start.truncate("s").epoch_seconds(), "int64")
 
 
-def week_of(day: Any) -> Any:
-    """Take the Monday that begins the day's ISO week (date)."""
-    return exactly(day.truncate("W"), "date")
+def week_number(day: Any) -> Any:
+    """Number the ISO week (from Monday) of a day, counted from the one that begins on 1970-01-05 (int64)."""
+    return exactly(day.delta(_FIRST_MONDAY, unit="day") // _WEEK, "int64")
 
 
-def weeks_between(first_week: Any, week: Any) -> Any:
-    """Count weeks from one Monday to another (int64)."""
-    return exactly(week.delta(first_week, unit="day") // _WEEK, "int64")
+def monday(week: Any) -> Any:
+    """Give the day (date) on which the week of a `week_number` begins."""
+    return exactly(_FIRST_MONDAY + (week * _WEEK).as_interval("D"), "date")
 
 
 def numbers() -> ir.Table:

@@ -20,34 +20,16 @@ Columns:
 import ibis
 import ibis.expr.types as ir
 
-from app.analytics.facts import in_sessions, session_key, sessions
-from app.analytics.measures import rate, seconds_between
+from app.analytics.facts import in_sessions, session_key, suspects
+from app.analytics.measures import rate
 
-FAST_EVENTS = 10
-FAST_PER_MINUTE = 6
 MANY_EVENTS = 200
-ONE_PRODUCT_EVENTS = 30
 
 
 def answer(events: ir.Table) -> ir.Table:
     """Answer the question from the events."""
-    visited = sessions(events)
-    visited = visited.select(
-        "session_key",
-        "session_start",
-        "session_end",
-        "user_id",
-        "events",
-        seconds=seconds_between(visited.session_start, visited.session_end),
-    )
-    visited = visited.mutate(
-        too_fast=(visited.events >= FAST_EVENTS)
-        & (visited.events * 60 >= ibis.greatest(visited.seconds, 1) * FAST_PER_MINUTE)
-    )
-    suspects = visited.filter(visited.too_fast | (visited.events >= ONE_PRODUCT_EVENTS))
-
     acts = events.select("event_time", "product_id", session_key=session_key(events))
-    seen = in_sessions(acts, suspects)
+    seen = in_sessions(acts, suspects(events))
     listed = seen.group_by("session_key", "session_start", "user_id", "events", "seconds", "too_fast").agg(
         products=seen.product_id.nunique()
     )

@@ -20,7 +20,7 @@ Columns:
 import ibis
 import ibis.expr.types as ir
 
-from app.analytics.facts import UNCATEGORISED, in_sessions, purchases, sessions
+from app.analytics import facts
 from app.analytics.measures import rank_by, rate
 
 TOP = 50
@@ -30,11 +30,8 @@ UNBRANDED = "unbranded"
 
 def answer(events: ir.Table) -> ir.Table:
     """Answer the question from the events."""
-    bought = purchases(events)
-    visited = sessions(events)
-    buying = visited.filter(visited.purchases > 0).select("session_key", "session_start", "session_end")
-    baskets = in_sessions(bought.select("session_key", "event_time", "product_id"), buying)
-    baskets = baskets.select("session_key", "session_start", "product_id").distinct()
+    baskets = facts.baskets(events)
+    buying = baskets.select("session_key", "session_start").distinct()
     sizes = baskets.group_by("product_id").agg(sessions=baskets.count())
     other = baskets.rename(other_id="product_id")
     pairs = baskets.join(other, ["session_key", "session_start"])
@@ -65,7 +62,7 @@ def answer(events: ir.Table) -> ir.Table:
     rules = rules.mutate(rank=rank_by(rules.sessions.desc(), rules.lift.desc(), rules.product_a, rules.product_b))
     rules = rules.filter(rules["rank"] <= TOP)
 
-    labels = _labels(bought)
+    labels = _labels(facts.purchases(events))
     rules = rules.join(labels.rename(product_a="product_id", label_a="label"), "product_a")
     rules = rules.join(labels.rename(product_b="product_id", label_b="label"), "product_b")
     return rules.select(
@@ -75,6 +72,6 @@ def answer(events: ir.Table) -> ir.Table:
 
 def _labels(bought: ir.Table) -> ir.Table:
     """One row a product: product_id, label. Of several labels the last in the alphabet."""
-    kind = bought["product"].coalesce(bought.sub_category, bought.department, UNCATEGORISED)
+    kind = bought["product"].coalesce(bought.sub_category, bought.department, facts.UNCATEGORISED)
     named = bought.select("product_id", label=bought.brand.coalesce(UNBRANDED) + " " + kind)
     return named.group_by("product_id").agg(label=named.label.max())

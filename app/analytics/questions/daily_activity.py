@@ -17,26 +17,34 @@ Columns:
 import ibis
 import ibis.expr.types as ir
 
-from app.analytics.facts import user_days, visits
-from app.analytics.measures import exactly, money, total
+from app.analytics.facts import activity, session_days, user_days
+from app.analytics.measures import count_if, money, total
 
 
 def answer(events: ir.Table) -> ir.Table:
     """Answer the question from the events."""
-    users = user_days(events).group_by("event_date", "event_type").agg(users=lambda t: t.count())
-    parts = visits(events)
-    per_session = parts.group_by("event_date", "event_type", "session_key", "session_start").agg(
-        events=total(parts.events), cents=total(parts.cents)
+    acts = activity(events)
+    days = acts.group_by("event_date", "event_type").agg(events=total(acts.events), cents=total(acts.cents))
+    did = user_days(events)
+    users = did.group_by("event_date", "event_type").agg(users=did.user_id.nunique())
+    parts = session_days(events)
+    sessions = parts.group_by("event_date").agg(
+        with_view=count_if(parts.views > 0),
+        with_cart=count_if(parts.carts > 0),
+        with_removal=count_if(parts.removals > 0),
+        with_purchase=count_if(parts.purchases > 0),
     )
-    days = per_session.group_by("event_date", "event_type").agg(
-        events=total(per_session.events), sessions=per_session.count(), cents=total(per_session.cents)
-    )
-    both = days.join(users, ["event_date", "event_type"])
-    return both.select(
+    found = days.join(users, ["event_date", "event_type"]).join(sessions, "event_date")
+    return found.select(
         "event_date",
         "event_type",
         "events",
         "users",
-        "sessions",
-        revenue=money(ibis.cases((both.event_type == "purchase", both.cents), else_=exactly(ibis.literal(0), "int64"))),
+        sessions=found.event_type.cases(
+            ("view", found.with_view),
+            ("cart", found.with_cart),
+            ("remove_from_cart", found.with_removal),
+            ("purchase", found.with_purchase),
+        ),
+        revenue=money(ibis.cases((found.event_type == "purchase", found.cents), else_=0)),
     ).order_by("event_date", "event_type")

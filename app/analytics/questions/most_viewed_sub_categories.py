@@ -15,7 +15,7 @@ Columns:
 
 import ibis.expr.types as ir
 
-from app.analytics.facts import activity, visits
+from app.analytics.facts import activity, user_days
 from app.analytics.measures import rank_by, total
 
 TOP = 20
@@ -29,8 +29,8 @@ def answer(events: ir.Table) -> ir.Table:
     ranked = views.mutate(rank=rank_by(views.views.desc(), views.department, views.sub_category))
     top = ranked.filter(ranked["rank"] <= TOP)
 
-    parts = visits(events)
-    seen = parts.filter(parts.event_type == "view", parts.sub_category.notnull())
+    did = user_days(events)
+    seen = did.filter(did.event_type == "view", did.sub_category.notnull())
     viewers = seen.group_by("department", "sub_category").agg(users=seen.user_id.nunique())
     return (
         top.join(viewers, ["department", "sub_category"])

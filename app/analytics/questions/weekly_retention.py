@@ -14,26 +14,37 @@ Columns:
 - retention [0 to 1]: active_users / cohort_users
 """
 
+import ibis
 import ibis.expr.types as ir
 
 from app.analytics.facts import user_days
-from app.analytics.measures import numbers, rate, week_of, weeks_between
+from app.analytics.measures import monday, numbers, rate, week_number
 
 
 def answer(events: ir.Table) -> ir.Table:
     """Answer the question from the events."""
     days = user_days(events)
-    weeks = days.select("user_id", week=week_of(days.event_date)).distinct()
-    firsts = weeks.group_by("user_id").agg(cohort_week=weeks.week.min())
-    active = weeks.join(firsts, "user_id")
-    active = active.select("cohort_week", weeks_later=weeks_between(active.cohort_week, active.week))
-    active = active.group_by("cohort_week", "weeks_later").agg(active_users=active.count())
-    cohorts = firsts.group_by("cohort_week").agg(cohort_users=firsts.count())
-    last = weeks.agg(last_week=weeks.week.max())
+    weeks = days.select("user_id", week=week_number(days.event_date)).distinct()
+    active = weeks.mutate(cohort=weeks.week.min().over(ibis.window(group_by="user_id")))
+    active = active.group_by("cohort", "week").agg(active_users=active.count())
 
-    grid = cohorts.cross_join(last).cross_join(numbers())
-    grid = grid.filter(grid.number <= weeks_between(grid.cohort_week, grid.last_week))
-    grid = grid.select("cohort_week", "cohort_users", weeks_later=grid.number)
-    found = grid.left_join(active, ["cohort_week", "weeks_later"])
-    found = found.select("cohort_week", "weeks_later", "cohort_users", active_users=found.active_users.fill_null(0))
-    return found.mutate(retention=rate(found.active_users, found.cohort_users)).order_by("cohort_week", "weeks_later")
+    # The whole cohort is active in its first week.
+    cohorts = active.mutate(last=active.week.max().over(ibis.window()))
+    cohorts = cohorts.filter(cohorts.week == cohorts.cohort).select("cohort", "last", cohort_users="active_users")
+    grid = cohorts.cross_join(numbers()).select("cohort", "last", "cohort_users", weeks_later="number")
+    grid = grid.filter(grid.weeks_later <= grid["last"] - grid.cohort)
+    active = active.select("cohort", "active_users", weeks_later=active.week - active.cohort)
+    found = grid.left_join(active, ["cohort", "weeks_later"])
+    found = found.select(
+        "weeks_later",
+        "cohort_users",
+        cohort_week=monday(found.cohort),
+        active_users=found.active_users.fill_null(0),
+    )
+    return found.select(
+        "cohort_week",
+        "weeks_later",
+        "cohort_users",
+        "active_users",
+        retention=rate(found.active_users, found.cohort_users),
+    ).order_by("cohort_week", "weeks_later")
