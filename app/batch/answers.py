@@ -1,0 +1,55 @@
+"""Facts and answers: each fact is made once, then every question is answered from the facts."""
+
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from app.analytics import FACTS, QUESTIONS
+from app.analytics.sql import compile_fact, compile_question
+from app.batch.folder import Folder
+from app.batch.settings import FactsIn
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+EVENTS_VIEW: Final = "events"
+
+
+def make_facts(
+    spark: "SparkSession", events: "DataFrame", folder: Folder, keep_in: FactsIn, made: Callable[[int], None]
+) -> None:
+    """Make the temporary views that questions read: the events, and each fact under its own name.
+
+    `made` is called with the number of facts made so far.
+    """
+    events.createOrReplaceTempView(EVENTS_VIEW)
+    stored: list[str] = []
+    for name in FACTS:
+        fact = spark.sql(compile_fact(name, "pyspark", events=EVENTS_VIEW, facts=stored))
+        if keep_in == "memory":
+            fact = fact.persist()
+            fact.count()
+        else:
+            path = folder.path(f"facts/{name}")
+            fact.write.mode("overwrite").parquet(path)
+            fact = spark.read.schema(fact.schema).parquet(path)
+        fact.createOrReplaceTempView(name)
+        stored.append(name)
+        made(len(stored))
+
+
+def answer_questions(spark: "SparkSession", at_once: int) -> Iterator[tuple[str, pa.Table]]:
+    """The answer to every question, its columns and types as `Question.schema` says, sorted as the question says.
+
+    `make_facts` comes first.
+    """
+    with ThreadPoolExecutor(at_once, "question") as pool:
+        yield from zip(QUESTIONS, pool.map(lambda name: _answer(spark, name, FACTS), QUESTIONS), strict=True)
+
+
+def _answer(spark: "SparkSession", name: str, facts: Collection[str]) -> pa.Table:
+    answer = spark.sql(compile_question(name, "pyspark", events=EVENTS_VIEW, facts=facts)).toArrow()
+    schema = QUESTIONS[name].schema
+    return answer.select(schema.names).cast(schema)

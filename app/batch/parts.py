@@ -1,0 +1,168 @@
+"""Parts: what a task makes of a split. Runs in Spark's executors.
+
+A part is up to `PART_BYTES` of raw rows of one split (a plain file's split is one part, a gzip file has many). Its
+events go to Parquet straight from here, by day, without a way through the JVM:
+
+    events/event_date=2019-10-01/part-00007-0000.parquet
+    raw_bad_events/part-00007-0000.parquet     source_row counted within the part
+    ids/part-00007-0000.ids                    to find the same event in other parts
+
+Repeats of an event within the part are left out at once: identical rows are neighbours, as a rule.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.batch.event_ids import Ids, write_ids
+from app.batch.folder import Folder
+from app.batch.splits import Split, blocks_of
+from app.events.csv_codec import LOCATED_BAD_EVENTS, decode, stored
+from app.events.schema import BAD_EVENTS, EVENTS
+
+PART_BYTES: Final = 64 << 20
+"""Raw rows in memory at a time; with their columns about four times as much."""
+_BLOCK_BYTES: Final = 2 << 20
+_BLOCK_ROWS: Final = 50_000
+_DAY_MICROSECONDS: Final = 86_400_000_000
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What became of the rows of a part: `rows == events + duplicates + bad`, each counted by itself."""
+
+    split: int
+    number: int
+    source: int
+    rows: int
+    """Rows as the reader counts them, by their ends of line."""
+    events: int
+    duplicates: int
+    """Rows equal to an earlier one of the part."""
+    bad: int
+    days: tuple[tuple[str, int], ...]
+    """Days (YYYY-MM-DD) and the number of events of each, in the order in which `event_ids` counts events."""
+
+    @property
+    def name(self) -> str:
+        """The name of its files, without ending. Names sort as parts do."""
+        return f"part-{self.split:05d}-{self.number:04d}"
+
+    def event_file(self, day: str) -> str:
+        """The file of its events of one day, below the run's folder."""
+        return f"events/event_date={day}/{self.name}.parquet"
+
+    def finished_event_file(self, day: str) -> str:
+        """The file that replaces `event_file` where that held repeats of other parts' events."""
+        return f"events/event_date={day}/{self.name}-finished.parquet"
+
+    @property
+    def raw_bad_file(self) -> str:
+        """The file of its bad events with rows counted within the part, below the run's folder."""
+        return f"raw_bad_events/{self.name}.parquet"
+
+    @property
+    def bad_file(self) -> str:
+        """The file of its bad events with rows counted in the source, below the run's folder."""
+        return f"bad_events/{self.name}.parquet"
+
+    @property
+    def ids_file(self) -> str:
+        """The file of its event ids, below the run's folder."""
+        return f"ids/{self.name}.ids"
+
+
+def read_split(split: Split, folder: Folder, ingest_time: int) -> Iterator[Part]:
+    """Read, decode and write a split, one part at a time.
+
+    Args:
+        split: what to read.
+        folder: the run's staging folder.
+        ingest_time: stored with bad events [microseconds since the epoch].
+
+    Raises:
+        EventFileError: the source cannot be read.
+        OSError: the folder cannot be written.
+    """
+    number = rows = size = 0
+    events: list[pa.RecordBatch] = []
+    bad: list[pa.RecordBatch] = []
+    for block in blocks_of(split, _BLOCK_ROWS, _BLOCK_BYTES):
+        # A header is left out already: row 1 would be taken for one.
+        decoded = decode(block.data, source=split.path, first_row=rows + 2)
+        rows += block.rows
+        size += len(block.data)
+        events.append(decoded.events.select(EVENTS.names))
+        if len(decoded.bad):
+            bad.append(decoded.bad)
+        if size >= PART_BYTES:
+            yield _write(split, number, rows, events, bad, folder, ingest_time)
+            number, rows, size, events, bad = number + 1, 0, 0, [], []
+    if rows:
+        yield _write(split, number, rows, events, bad, folder, ingest_time)
+
+
+def _write(
+    split: Split,
+    number: int,
+    rows: int,
+    event_batches: list[pa.RecordBatch],
+    bad_batches: list[pa.RecordBatch],
+    folder: Folder,
+    ingest_time: int,
+) -> Part:
+    table = pa.Table.from_batches(event_batches, EVENTS).combine_chunks()
+    read = len(table)
+    table, days = _by_day(table)
+    ids = Ids.of(table.column("event_id"))
+    repeats = ids.repeats()
+    if len(repeats):
+        keep = np.ones(len(table), bool)
+        keep[repeats] = False
+        table, ids, days = table.filter(pa.array(keep)), ids.keep(keep), days[keep]
+    bad = pa.Table.from_batches(bad_batches, LOCATED_BAD_EVENTS)
+    counted, sizes = np.unique(days, return_counts=True)
+    names = [date.fromordinal(_EPOCH + day).isoformat() for day in counted.tolist()]
+    part = Part(
+        split=split.number,
+        number=number,
+        source=split.source,
+        rows=rows,
+        events=len(table),
+        duplicates=read - len(table),
+        bad=len(bad),
+        days=tuple(zip(names, sizes.tolist(), strict=True)),
+    )
+    begin = 0
+    for day, size in part.days:
+        folder.write_table(part.event_file(day), table.slice(begin, size))
+        begin += size
+    if part.events:
+        write_ids(folder, part.ids_file, ids)
+    if part.bad:
+        folder.write_table(part.raw_bad_file, _stored_bad(bad, ingest_time))
+    return part
+
+
+def _by_day(table: pa.Table) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    """The events in order of their days, rows of a day in the order of the source, and each event's day."""
+    micros = pc.cast(table.column("event_time"), pa.int64()).to_numpy()
+    days = np.floor_divide(micros, _DAY_MICROSECONDS)
+    if (days[1:] >= days[:-1]).all():
+        return table, days
+    order = np.argsort(days, kind="stable")
+    return table.take(pa.array(order)), days[order]
+
+
+def _stored_bad(bad: pa.Table, ingest_time: int) -> pa.Table:
+    """Bad events as they are kept, their rows counted from 1 within the part."""
+    rows = pc.subtract(bad.column("source_row"), 1)
+    located = bad.set_column(bad.schema.get_field_index("source_row"), LOCATED_BAD_EVENTS.field("source_row"), rows)
+    return pa.Table.from_batches([stored(batch, ingest_time) for batch in located.to_batches()], BAD_EVENTS)

@@ -1,0 +1,84 @@
+"""The settings of a run, read once and validated whole."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from app.batch.errors import SettingsError
+
+GCS_CONNECTOR: Final = "com.google.cloud.bigdataoss:gcs-connector:3.1.3"
+"""Maven's name of the library by which Spark itself reads and writes gs:// (classifier `shaded`)."""
+
+FactsIn = Literal["disk", "memory"]
+
+_SIZE: Final = re.compile(r"[1-9]\d*[mg]")
+_MASTER: Final = re.compile(r"local(\[(\d+|\*)\])?|spark://.+|yarn|k8s://.+")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to read, where to, and with how much of the machine.
+
+    Raises:
+        SettingsError: a value is not allowed; all faults are in one message.
+    """
+
+    events: tuple[str, ...]
+    """Event files: local paths or gs:// addresses, plain or gzip, in the order that decides which duplicate stays."""
+    out: Path
+    """The folder of the embedded store."""
+    staging: str | None = None
+    """Where executors put Parquet files while the run lasts: a folder that all of them and the driver reach, local or
+    gs://. None: inside `out`."""
+    facts: FactsIn = "disk"
+    """Where Spark keeps the facts that questions share."""
+    master: str = "local[*]"
+    """Spark's master. On a cluster that starts the job itself this is not used."""
+    memory: str = "2g"
+    """The heap of Spark's driver, which on one machine is all of Spark's memory."""
+    split_mb: int = 32
+    """Size of a task's share of a plain file [MiB]."""
+    shuffle_partitions: int = 4
+    """Spark's partitions after a shuffle: twice the cores on one machine."""
+    questions_at_once: int = 2
+    """How many questions Spark answers at a time."""
+    gcs_connector: str = ""
+    """The GCS connector that Spark loads: a jar's path or Maven coordinates. Empty: Spark has it, or needs none."""
+    spark: Mapping[str, str] = field(default_factory=dict)
+    """Further Spark settings; they win over the job's own."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        faults = [fault for ok, fault in self._rules() if not ok]
+        if faults:
+            raise SettingsError("; ".join(faults))
+
+    def _rules(self) -> list[tuple[bool, str]]:
+        return [
+            (bool(self.events), "events: name at least one file, for example events.csv.gz or gs://shop/events.csv"),
+            (
+                self.facts in get_args(FactsIn),
+                f"facts: {self.facts!r} is none of {', '.join(get_args(FactsIn))}",
+            ),
+            (
+                bool(_MASTER.fullmatch(self.master)),
+                f"master: {self.master!r} is no Spark master; for example local[*] or local[2]",
+            ),
+            (bool(_SIZE.fullmatch(self.memory)), f"memory: {self.memory!r} is no size; for example 2g or 900m"),
+            (1 <= self.split_mb <= 1024, f"split_mb: {self.split_mb} is not in 1 to 1024; for example 32"),
+            (
+                1 <= self.shuffle_partitions <= 100_000,
+                f"shuffle_partitions: {self.shuffle_partitions} is not in 1 to 100000; for example 4",
+            ),
+            (
+                1 <= self.questions_at_once <= 64,
+                f"questions_at_once: {self.questions_at_once} is not in 1 to 64; for example 2",
+            ),
+        ]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether Spark runs inside this machine."""
+        return self.master.startswith("local")

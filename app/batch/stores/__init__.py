@@ -1,0 +1,86 @@
+"""Stores: where the events and the answers of a run go.
+
+A store takes a run in steps, and shows nothing of it before `commit`:
+
+    open(run) ── write_events ── write_answer (each question) ── write_ledger ── verify ── commit
+         └────────────── close, also after an error: the store is as it was before ──────────────┘
+
+Every step may be run again, in the same run or in a later one after a crash, and leaves the same content: a store
+writes under a key that the content gives (event_id, question) or into a place of the run that `commit` swaps in.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+import pyarrow as pa
+
+from app.batch.ingest import Ingested
+from app.events.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+RUN_ID: Final = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the job. `id` sorts by time and is another one for each run."""
+
+    id: str
+    started_at: datetime
+
+    @classmethod
+    def begin(cls) -> Self:
+        """A run that starts at this moment."""
+        now = datetime.now(UTC)
+        return cls(f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", now)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a store holds of a run, counted in the store, not in what was sent to it."""
+
+    events: int
+    bad_events: int
+
+
+class Store(Protocol):
+    """Where a run goes. Errors are BatchError; on any error nothing of the run is to be seen."""
+
+    def open(self, run: Run) -> None:
+        """Begin a run, and clear away what an unfinished one left.
+
+        Raises:
+            StoreBusyError: another run is writing.
+        """
+
+    def write_events(self, spark: "SparkSession", ingested: Ingested) -> Stored:
+        """Write events and bad events, from the executors, partition by partition.
+
+        A store takes the Parquet files of `ingested.folder` as they are, or the frames `ingested.events(spark)` and
+        `ingested.bad_events(spark)`. Nothing passes through the driver.
+        """
+
+    def write_answer(self, question: str, answer: pa.Table) -> None:
+        """Write the answer to a question: rows in its order, columns of `QUESTIONS[question].schema`."""
+
+    def write_ledger(self, ledger: Ledger, ingested: Ingested) -> None:
+        """Write the run's ledger, and the counts of each source."""
+
+    def verify(self, ledger: Ledger) -> None:
+        """Compare what the store now holds for the run with the ledger.
+
+        Raises:
+            LedgerError: they differ.
+        """
+
+    def commit(self) -> None:
+        """Show the run, all at once, in place of the one before."""
+
+    def close(self) -> None:
+        """Let go of the store; what was not committed is removed, now or when the next run opens it."""

@@ -1,0 +1,88 @@
+"""Run functions as Spark tasks whose foreseeable errors come back in words instead of as a stack trace of the JVM."""
+
+import errno
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from app.batch.errors import BatchError, DiskFullError, SourceError
+from app.events.files import EventFileError
+
+if TYPE_CHECKING:
+    from pyspark import Accumulator, SparkContext
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+_POLL_SECONDS: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A task's error that no second attempt can mend."""
+
+    kind: type[BatchError]
+    message: str
+
+
+def run_tasks(
+    spark: "SparkContext",
+    task: Callable[[Item], Iterable[Result]],
+    items: Sequence[Item],
+    count: Callable[[Result], int] = lambda _: 1,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Result]:
+    """Run `task` on each item, one Spark task an item, and collect what they give, in order.
+
+    `progress` is called in this process with the sum of `count` over the results of tasks that ended, now and then.
+
+    Raises:
+        SourceError: an event file cannot be read.
+        DiskFullError: no space is left.
+        Exception: what Spark raises, for any other error in a task.
+    """
+    if not items:
+        return []
+    done = spark.accumulator(0)
+
+    def run(item: Item) -> Iterator[Result | _Failed]:
+        try:
+            for result in task(item):
+                done.add(count(result))
+                yield result
+        except EventFileError as error:
+            yield _Failed(SourceError, str(error))
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            yield _Failed(DiskFullError, str(error))
+
+    with _watching(done, progress):
+        results = spark.parallelize(items, len(items)).flatMap(run).collect()
+    good: list[Result] = []
+    for result in results:
+        if isinstance(result, _Failed):
+            raise result.kind(result.message)
+        good.append(result)
+    return good
+
+
+@contextmanager
+def _watching(done: "Accumulator[int]", progress: Callable[[int], None]) -> Iterator[None]:
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_POLL_SECONDS):
+            progress(done.value)
+
+    watcher = threading.Thread(target=watch, name="progress", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+    progress(done.value)
