@@ -76,7 +76,22 @@ def facts_of(name: str) -> tuple[str, ...]:
 
 def events_table(name: str) -> ir.Table:
     """Stand for the events table of that name in an expression."""
-    return _table(ibis.Schema.from_pyarrow(EVENTS), name)
+    return table(ibis.Schema.from_pyarrow(EVENTS), name)
+
+
+def table(schema: ibis.Schema, name: str) -> ir.Table:
+    """Stand for a table (`table`, `dataset.table` or `project.dataset.table`) in an expression."""
+    *path, plain = name.split(".")
+    database = path[-1] if path else None
+    catalog = path[-2] if len(path) > 1 else None
+    return ibis.table(schema, name=plain, database=database, catalog=catalog)
+
+
+def to_sql(expression: ir.Table, dialect: Dialect) -> str:
+    """Give the SQL of an expression on tables made by `table`."""
+    if ibis.options.pyspark is None:
+        ibis.options.pyspark = _SparkOptions()
+    return str(ibis.to_sql(expression, dialect=dialect))
 
 
 class _SparkOptions(Config):  # type: ignore[misc]
@@ -95,10 +110,8 @@ def _compile(
 ) -> str:
     if unknown := set(facts) - set(FACTS):
         raise CompileError(f"no facts {sorted(unknown)}; there are: {', '.join(FACTS)}")
-    if ibis.options.pyspark is None:
-        ibis.options.pyspark = _SparkOptions()
     base = _limited(events_table(events), start, end)
-    return str(ibis.to_sql(_from_facts(build, base, events, facts), dialect=dialect))
+    return to_sql(_from_facts(build, base, events, facts), dialect)
 
 
 def _from_facts(build: Callable[[ir.Table], ir.Table], base: ir.Table, events: str, facts: Collection[str]) -> ir.Table:
@@ -107,7 +120,7 @@ def _from_facts(build: Callable[[ir.Table], ir.Table], base: ir.Table, events: s
     stored = {}
     for fact in facts:
         made = FACTS[fact].build(base)
-        stored[made.op()] = _table(made.schema(), f"{beside}.{fact}" if beside else fact).op()
+        stored[made.op()] = table(made.schema(), f"{beside}.{fact}" if beside else fact).op()
     return build(base).op().replace(stored).to_expr()
 
 
@@ -120,10 +133,3 @@ def _limited(events: ir.Table, start: datetime | None, end: datetime | None) -> 
     if end is not None:
         events = events.filter(events.event_time < ibis.literal(end, "timestamp('UTC', 6)"))
     return events
-
-
-def _table(schema: ibis.Schema, name: str) -> ir.Table:
-    *path, plain = name.split(".")
-    database = path[-1] if path else None
-    catalog = path[-2] if len(path) > 1 else None
-    return ibis.table(schema, name=plain, database=database, catalog=catalog)
