@@ -99,7 +99,7 @@ def write_report(report: ReportInput, out: Path) -> Path:
         ledgers=trust.ledger_pictures(report.ledgers),
         bad_rows=charts.place([bad_rows] if bad_rows else []),
         stages=charts.place([stages] if stages else []),
-        parity={wording(question).title: equal for question, equal in report.parity.items()},
+        parity=[(wording(question).title, equal) for question, equal in report.parity.items()],
         run=report.run,
         facts=trust.run_facts(report.run),
         charts=charts.specs,

@@ -19,9 +19,12 @@ class Section:
     drawings: dict[str, Drawing]
 
 
+_CUSTOMERS: Final = visitors.DRAWINGS | buyers.DRAWINGS
+_CUSTOMERS_ORDER: Final = ("session_facts", "rfm_segments", "weekly_retention", "bought_together", "bot_sessions")
+
 SECTIONS: Final = (
     Section("activity", "Activity", activity.DRAWINGS | revenue.DRAWINGS),
     Section("catalogue", "Catalogue", catalogue.DRAWINGS),
     Section("conversion", "Conversion", conversion.DRAWINGS),
-    Section("customers", "Customers", buyers.DRAWINGS | visitors.DRAWINGS),
+    Section("customers", "Customers", {question: _CUSTOMERS[question] for question in _CUSTOMERS_ORDER}),
 )
