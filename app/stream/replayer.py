@@ -25,7 +25,7 @@ from app.stream.replayer_settings import (
     ReplaySummary,
     Snapshot,
 )
-from app.stream.replayer_times import UNREADABLE, event_times, moment, rfc3339, row_ends
+from app.stream.replayer_times import UNREADABLE, event_times, moment, rfc3339, row_bounds
 
 __all__ = [
     "CheckpointError",
@@ -78,7 +78,7 @@ def _first_time(path: str) -> int:
     block = next(read_blocks(path, rows=100), None)
     if block is None:
         return UNREADABLE
-    begins = row_ends(block.data)[:-1]
+    begins, _ = row_bounds(block.data)
     return int(event_times(block.data, begins).min(initial=UNREADABLE))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.events.files import Block
-from app.stream.replayer_times import UNREADABLE, Times, event_times, micros, row_ends
+from app.stream.replayer_times import UNREADABLE, Times, event_times, micros, row_bounds
 
 _DAY: Final = 86_400_000_000
 NEVER: Final = int(np.iinfo(np.int64).min)
@@ -68,8 +68,7 @@ class Cutter:
 
     def cut(self, block: Block) -> Iterator[Piece]:
         """The pieces of a block of any size; rows that are left out are in none."""
-        ends = row_ends(block.data)
-        begins = np.concatenate([[0], ends[:-1]])
+        begins, ends = row_bounds(block.data)
         times = event_times(block.data, begins)
         due = self._due(times)
         for first, stop in self._kept_runs(times):

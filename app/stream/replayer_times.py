@@ -26,10 +26,12 @@ _UNUSUAL: Final = re.compile(rb'("?)(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})
 _UNUSUAL_WIDTH: Final = 40
 
 
-def row_ends(data: bytes) -> npt.NDArray[np.int64]:
-    """Where each row of `data` ends, its line feed included; the last may have none."""
+def row_bounds(data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where each row of `data` begins, and where it ends, its line feed included; the last may have none."""
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
-    return ends if data.endswith(b"\n") or not data else np.append(ends, len(data))
+    if data and not data.endswith(b"\n"):
+        ends = np.append(ends, len(data))
+    return np.append(0, ends)[: len(ends)], ends
 
 
 def event_times(data: bytes, begins: npt.NDArray[np.int64]) -> Times:
