@@ -107,7 +107,7 @@ def test_a_row_over_the_bytes_asked_for_is_a_block_of_its_own(tmp_path: Path) ->
     assert [block.data[:1] for block in read_blocks(path, 500, 100)] == [b"a", b"b", b"c"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.lists(
         st.one_of(
@@ -221,6 +221,7 @@ def test_the_description_changes_with_the_file(tmp_path: Path) -> None:
     assert before != after
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("packed", [False, True])
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, packed: bool) -> None:
     path = tmp_path / "big.csv"
