@@ -39,17 +39,10 @@ def event_times(data: bytes, begins: npt.NDArray[np.int64]) -> Times:
     times = np.full(len(begins), UNREADABLE, np.int64)
     whole = int(np.searchsorted(begins, len(data) - _WIDTH, "right"))
     usual = np.zeros(len(begins), bool)
-    if whole:
+    if whole > 0:
         text = np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), _WIDTH)[begins[:whole]]
-        # Many neighbours have the same second: read one of each run.
-        words = text.view(np.uint64)
-        is_new = np.append(True, np.any(words[1:] != words[:-1], axis=1))
-        distinct = text[is_new]
-        run = np.cumsum(is_new) - 1
-        known = ((distinct >= _LOW) & (distinct <= _HIGH)).all(axis=1)
-        found = np.full(len(distinct), UNREADABLE, np.int64)
-        found[known] = _seconds(distinct[known])
-        usual[:whole], times[:whole] = known[run], found[run]
+        usual[:whole] = ((text >= _LOW) & (text <= _HIGH)).all(axis=1)
+        times[usual] = _seconds(text if usual[:whole].all() else text[usual[:whole]])
     for i in np.flatnonzero(~usual).tolist():
         times[i] = _unusual(data, int(begins[i]))
     times[times < _YEAR_ONE] = UNREADABLE
