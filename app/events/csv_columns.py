@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from app.events.decimals import from_cents
 from app.events.identity import event_ids
-from app.events.schema import EVENT_TYPES, EVENTS, PRICE, RAW_COLUMNS, TIME
+from app.events.schema import EVENT_TYPES, EVENTS, RAW_COLUMNS, TIME
 
 _Mask = npt.NDArray[np.bool_]
 _TEXT: Final = pa.string()
@@ -171,7 +172,7 @@ def _events(table: pa.RecordBatch, micros: npt.NDArray[np.int64], canonical: Seq
         "sub_category": sub_category,
         "product": product,
         "brand": table.column("brand").dictionary_decode(),
-        "price": decimals(cents),
+        "price": from_cents(cents),
         "user_id": pc.cast(table.column("user_id"), pa.int64()),
         "user_session": session,
         "zero_price": pa.array(cents == 0),
@@ -189,14 +190,6 @@ def category_levels(category_code: pa.DictionaryArray) -> list[pa.StringArray]:
         )
         for depth in range(3)
     ]
-
-
-def decimals(cents: npt.NDArray[np.int64]) -> pa.Decimal128Array:
-    """Prices of two places from hundredths."""
-    words = np.zeros((len(cents), 2), np.int64)
-    words[:, 0] = cents
-    words[:, 1] = cents >> 63  # the sign fills the upper 64 of 128 bits
-    return pa.Array.from_buffers(PRICE, len(cents), [None, pa.py_buffer(words)])
 
 
 def _bytes(column: pa.StringArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:

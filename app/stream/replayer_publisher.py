@@ -174,7 +174,7 @@ class OrderedPublisher:
                         f"Pub/Sub has not taken a batch for {now - since:.0f} s: {error}. Raise --retry-seconds, or "
                         "run again with the same --checkpoint when it is back"
                     ) from error
-                if now - max(said, since) >= _LOG_SECONDS or not said:
+                if not said or now - said >= _LOG_SECONDS:
                     _log.warning("Pub/Sub is not reached for %.0f s, trying again: %s", now - since, error)
                     said = now
                 self._retried()
@@ -192,6 +192,6 @@ class OrderedPublisher:
             except (exceptions.GoogleAPIError, GoogleAuthError) as error:
                 raise PublishError(f"Pub/Sub refuses a batch for {batch.topic}: {error}") from error
             else:
-                if said > since:
+                if said:
                     _log.info("Pub/Sub is reached again after %.0f s", time.monotonic() - since)
                 return True

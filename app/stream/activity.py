@@ -1,0 +1,113 @@
+"""Activity: counts by minute and event type, and sessions, kept current as events arrive.
+
+Each cell (an hour, a shard of the visitors; see `app.stream.cells`) is a key with state. New events are counted a few
+seconds after the first of them came, and what changed goes out as rows that replace the cell's earlier ones. So
+nothing is too late: an event of three days ago updates its minute and its session like any other.
+
+The state of a cell is kept for `keep_days` after its last event, or for as long as the job lives where that is 0. Should one come after that, it opens a new epoch, whose rows
+add to the earlier ones; only an exact repeat of an event so late would count twice, here and nowhere else.
+
+Time in this module is the time of publication, never that of the event: it says when to count, not what.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.coders import BytesCoder, VarIntCoder
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
+
+from app.events.csv_codec import Decoded
+from app.stream.cells import CellKey, count_cell, split_into_cells
+
+CellPart = tuple[tuple[int, int], bytes]
+
+
+class Activity(NamedTuple):
+    """What `CountCells` gives: batches of ACTIVITY_LOG and of SESSION_LOG."""
+
+    minutes: beam.PCollection[pa.RecordBatch]
+    sessions: beam.PCollection[pa.RecordBatch]
+
+
+class SplitIntoCells(beam.PTransform):
+    """The part of each batch that belongs to each cell: all that has to move between workers."""
+
+    def __init__(self, shards: int) -> None:
+        super().__init__()
+        self._shards = shards
+
+    def expand(self, decoded: beam.PCollection[Decoded]) -> beam.PCollection[CellPart]:
+        """Bytes by cell."""
+        shards = self._shards
+        return decoded | beam.FlatMap(lambda batch: split_into_cells(batch.events, shards)).with_output_types(CellPart)
+
+
+class CountCells(beam.PTransform):
+    """Count a cell `every_seconds` after something new came; forget it `keep_days` (0: never) after the last came."""
+
+    def __init__(self, every_seconds: int, keep_days: int) -> None:
+        super().__init__()
+        self._every_seconds = every_seconds
+        self._keep_days = keep_days
+
+    def expand(self, parts: beam.PCollection[CellPart]) -> Activity:
+        """Rows that replace the earlier ones of their cell."""
+        counted = parts | beam.ParDo(_Count(self._every_seconds, self._keep_days)).with_outputs(
+            "sessions", main="minutes"
+        )
+        return Activity(counted.minutes, counted.sessions)
+
+
+class _Count(beam.DoFn):
+    KNOWN = BagStateSpec("known", BytesCoder())
+    FRESH = BagStateSpec("fresh", BytesCoder())
+    IS_DUE = ReadModifyWriteStateSpec("is_due", VarIntCoder())
+    EPOCH = ReadModifyWriteStateSpec("epoch", VarIntCoder())
+    TIMER = TimerSpec("timer", TimeDomain.WATERMARK)
+
+    def __init__(self, every_seconds: int, keep_days: int) -> None:
+        self._every_seconds = every_seconds
+        self._keep_seconds = keep_days * 86_400
+
+    def process(
+        self,
+        part: CellPart,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        fresh: Any = beam.DoFn.StateParam(FRESH),
+        is_due: Any = beam.DoFn.StateParam(IS_DUE),
+        timer: Any = beam.DoFn.TimerParam(TIMER),
+    ) -> None:
+        fresh.add(part[1])
+        if not is_due.read():
+            is_due.write(1)
+            timer.set(timestamp + self._every_seconds)
+
+    @on_timer(TIMER)
+    def count(
+        self,
+        key: Any = beam.DoFn.KeyParam,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        known: Any = beam.DoFn.StateParam(KNOWN),
+        fresh: Any = beam.DoFn.StateParam(FRESH),
+        is_due: Any = beam.DoFn.StateParam(IS_DUE),
+        epoch: Any = beam.DoFn.StateParam(EPOCH),
+        timer: Any = beam.DoFn.TimerParam(TIMER),
+    ) -> Iterator[Any]:
+        parts = list(fresh.read())
+        if not parts:  # nothing came for `keep_days`
+            known.clear()
+            epoch.write((epoch.read() or 0) + 1)
+            return
+        fresh.clear()
+        is_due.clear()
+        counted = count_cell(CellKey(*key), epoch.read() or 0, list(known.read()), parts)
+        if counted:
+            known.clear()
+            known.add(counted.events)
+            yield counted.activity
+            yield beam.pvalue.TaggedOutput("sessions", counted.sessions)
+        if self._keep_seconds:
+            timer.set(timestamp + self._keep_seconds)

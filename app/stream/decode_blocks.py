@@ -1,0 +1,42 @@
+"""DecodeBlocks: blocks of raw rows become Arrow batches of events and bad events."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from app.events.csv_codec import Block, Decoded, decode_blocks
+
+ROWS = 30_000
+"""Rows decoded together: enough that the price by the batch does not count, few enough for one append request."""
+
+
+class DecodeBlocks(beam.PTransform):
+    """Decode all blocks of a bundle, `ROWS` rows at a time."""
+
+    def expand(self, blocks: beam.PCollection[Block]) -> beam.PCollection[Decoded]:
+        """One element for about `ROWS` rows, at least one a bundle that is not empty."""
+        return blocks | beam.ParDo(_Decode()).with_output_types(Decoded)
+
+
+class _Decode(beam.DoFn):
+    def start_bundle(self) -> None:
+        self._blocks: list[Block] = []
+        self._rows = 0
+
+    def process(self, block: Block, timestamp: Any = beam.DoFn.TimestampParam) -> Iterator[Decoded]:
+        self._blocks.append(block)
+        self._rows += block.data.count(b"\n") + 1
+        self._timestamp = timestamp
+        if self._rows >= ROWS:
+            yield self._decode()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._blocks:
+            yield WindowedValue(self._decode(), self._timestamp, [GlobalWindow()])
+
+    def _decode(self) -> Decoded:
+        blocks, self._blocks, self._rows = self._blocks, [], 0
+        return decode_blocks(blocks)

@@ -1,0 +1,23 @@
+"""What a Pub/Sub message is: a block of one or more raw CSV rows, and attributes that say where they come from.
+
+All attributes are optional, so that a simple publisher may send one bare row a message.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.events.csv_codec import Block
+
+FORMAT: Final = "csv/1"
+
+
+def block_of(data: bytes, attributes: Mapping[str, str], message_id: str) -> Block:
+    """The block of rows that a message carries.
+
+    Attributes: `source` names the file and `first_row` the number of the message's first row in it. Where one is
+    missing or no number, the message itself is the source: delivered again it has the same id, and so the same rows.
+    """
+    source, first_row = attributes.get("source"), attributes.get("first_row", "")
+    if source and first_row.isascii() and first_row.isdigit():
+        return Block(data, source, int(first_row))
+    return Block(data, f"pubsub:{message_id}")

@@ -1,0 +1,89 @@
+"""The streaming pipeline: Pub/Sub to BigQuery and Cloud Storage.
+
+On one machine, against the emulators (`scripts/demo` does all of this):
+
+    python -m app.stream.pipeline --runner=FnApiRunner --pull --until_idle=5 \
+        --subscription=projects/demo-project/subscriptions/events --dataset=demo-project.shop \
+        --archive=gs://shop-archive
+
+On Dataflow it runs from a Flex Template, whose parameters are the same options.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
+from apache_beam.runners.portability.fn_api_runner import worker_handlers
+
+from app.events.csv_codec import Decoded, stored
+from app.stream.activity import CountCells, SplitIntoCells
+from app.stream.archive import ArchiveRows
+from app.stream.decode_blocks import DecodeBlocks
+from app.stream.read_blocks import ReadBlocks
+from app.stream.rebuild import ReadEventLog
+from app.stream.settings import Settings, SettingsError
+from app.stream.write_rows import WriteRows
+
+
+def build(pipeline: beam.Pipeline, settings: Settings) -> None:
+    """Lay out the pipeline: blocks are decoded to batches; these are stored, archived and counted."""
+    decoded = (
+        pipeline
+        | "Read" >> ReadBlocks(settings.subscription, pull=settings.pull, until_idle=settings.until_idle)
+        | "Decode" >> DecodeBlocks()
+    )
+    decoded | "Events" >> beam.Map(_events) | "Write events" >> WriteRows(settings.dataset, "event_log")
+    decoded | "Bad events" >> beam.Map(_bad) | "Write bad events" >> WriteRows(settings.dataset, "bad_event_log")
+    if settings.archive:
+        decoded | "Archive" >> ArchiveRows(settings.archive, settings.archive_every_seconds, settings.shards)
+
+    cells = decoded | "Split" >> SplitIntoCells(settings.shards)
+    if settings.rebuild:
+        known = pipeline | "Known" >> ReadEventLog(settings.dataset) | "Split known" >> SplitIntoCells(settings.shards)
+        cells = (cells, known) | beam.Flatten()
+    activity = cells | "Count" >> CountCells(settings.count_every_seconds, settings.keep_days)
+    activity.minutes | "Write activity" >> WriteRows(settings.dataset, "activity_log")
+    activity.sessions | "Write sessions" >> WriteRows(settings.dataset, "session_log")
+
+
+def _events(decoded: Decoded) -> pa.RecordBatch:
+    return stored(decoded.events, time.time_ns() // 1_000)
+
+
+def _bad(decoded: Decoded) -> pa.RecordBatch:
+    return stored(decoded.bad, time.time_ns() // 1_000)
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run the pipeline of these options; on Dataflow, start it. Raises SettingsError."""
+    options = PipelineOptions(list(arguments), save_main_session=False)
+    settings = Settings.from_options(options)
+    options.view_as(StandardOptions).streaming = not settings.pull
+    # A cell's state is read once in a while and then replaced. Beam's cache of it would gain nothing, and weighs each
+    # value by a walk through all objects of the process, which costs more than the pipeline itself.
+    options.view_as(WorkerOptions).max_cache_memory_usage_mb = 0
+    worker_handlers.STATE_CACHE_SIZE_MB = 0
+    pipeline = beam.Pipeline(options=options)
+    build(pipeline, settings)
+    result = pipeline.run()
+    if settings.pull:
+        result.wait_until_finish()
+
+
+def main() -> int:
+    """Run from the command line; 2 is the exit code for settings that are not valid."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        run(sys.argv[1:])
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\nSee app/stream/settings.py for all options.\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
