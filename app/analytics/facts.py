@@ -12,12 +12,15 @@ the gaps between events.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from app.analytics.measures import cents, count_if, exactly, money, seconds_between, total
+from app.events.schema import EVENTS
 
 SESSION_GAP_MINUTES: Final = 30
 """A session ends when the visitor is silent for so long; the next event begins another one."""
@@ -43,6 +46,11 @@ class Fact:
     name: str
     description: str
     build: Callable[[ir.Table], ir.Table]
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The fact's Arrow schema."""
+        return self.build(ibis.table(ibis.Schema.from_pyarrow(EVENTS), name="events")).schema().to_pyarrow()
 
 
 def session_key(events: ir.Table) -> Any:
@@ -94,7 +102,7 @@ def number_sessions(parts: ir.Table, first_time: str, last_time: str) -> ir.Tabl
     marked = parts.mutate(opened=ibis.cases((opens, parts[first_time])))
     # A range, not rows: rows with an equal first_time are one session, whichever of them is sorted first.
     so_far = ibis.range_window(group_by="session_key", order_by=first_time, preceding=None, following=0)
-    return marked.mutate(session_start=marked.opened.max().over(so_far)).drop("opened")
+    return marked.mutate(session_start=marked.opened.max().over(so_far)).select(*parts.columns, "session_start")
 
 
 def sessions(events: ir.Table) -> ir.Table:
