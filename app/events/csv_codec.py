@@ -32,11 +32,15 @@ LOCATED_BAD_EVENTS: Final = pa.schema([field for field in BAD_EVENTS if field.na
 
 @dataclass(frozen=True)
 class Block:
-    """Raw rows as they were read: bytes, where they come from, and the number of the first of them."""
+    """Raw rows as they were read: bytes, where they come from, and the number of the first of them.
+
+    `may_have_header` says that the block begins a file as it stands, so that a header in front of it is no row.
+    """
 
     data: bytes
     source: str
     first_row: int = 1
+    may_have_header: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Decoded:
 
 def decode(data: bytes, *, source: str, first_row: int = 1) -> Decoded:
     """Decode one block; a header in front of row 1 is recognised and is no row."""
-    return decode_blocks([Block(data, source, first_row)])
+    return decode_blocks([Block(data, source, first_row, may_have_header=first_row == 1)])
 
 
 def decode_blocks(blocks: Sequence[Block]) -> Decoded:
@@ -64,7 +68,7 @@ def decode_blocks(blocks: Sequence[Block]) -> Decoded:
     rows: list[bytes] = []
     counts: list[int] = []
     for block in blocks:
-        part = split_rows(block.data, at_start=block.first_row == 1)
+        part = split_rows(block.data, may_have_header=block.may_have_header)
         rows += part
         counts.append(len(part))
     numbers = _numbers(blocks, counts)
@@ -115,8 +119,8 @@ def stored(located: pa.RecordBatch, ingest_time: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*located.columns, times], schema=schema)
 
 
-def split_rows(data: bytes, *, at_start: bool = False) -> list[bytes]:
-    """The rows of a block, without end of line; `at_start` leaves out the header of a file."""
+def split_rows(data: bytes, *, may_have_header: bool = False) -> list[bytes]:
+    """The rows of a block, without end of line; a header is left out where there may be one."""
     if data.startswith(BOM):
         data = data[len(BOM) :]
     if b"\r" in data:
@@ -124,7 +128,7 @@ def split_rows(data: bytes, *, at_start: bool = False) -> list[bytes]:
     rows = data.split(b"\n")
     if not rows[-1]:
         rows.pop()
-    return rows[1:] if at_start and rows and rows[0] == HEADER else rows
+    return rows[1:] if may_have_header and rows and rows[0] == HEADER else rows
 
 
 def _numbers(blocks: Sequence[Block], counts: Sequence[int]) -> pa.Int64Array:

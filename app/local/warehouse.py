@@ -2,7 +2,7 @@
 
 from google.cloud import bigquery
 
-from app.analytics.views import VIEWS, view_sql
+from app.analytics.views import VIEWS, compile_view
 from app.events.dialects import bigquery_fields
 from app.events.warehouse import TABLES
 from app.gcp.clients import bigquery_client
@@ -26,5 +26,5 @@ def create_warehouse(dataset: str) -> None:
         client.create_table(made, exists_ok=True)
     for name in VIEWS:
         view = bigquery.Table(f"{dataset}.{name}")
-        view.view_query = view_sql(name, "bigquery", dataset)
+        view.view_query = compile_view(name, dataset)
         client.create_table(view, exists_ok=True)

@@ -20,4 +20,4 @@ def block_of(data: bytes, attributes: Mapping[str, str], message_id: str) -> Blo
     source, first_row = attributes.get("source"), attributes.get("first_row", "")
     if source and first_row.isascii() and first_row.isdigit():
         return Block(data, source, int(first_row))
-    return Block(data, f"pubsub:{message_id}")
+    return Block(data, f"pubsub:{message_id}", may_have_header=True)

@@ -161,12 +161,16 @@ def test_times_may_have_a_fraction_down_to_microseconds():
 
 
 def test_blocks_of_several_sources_decoded_together_keep_their_places():
-    blocks = [Block(GOOD + b"\n" + OTHER, "a", 5), Block(b"", "b", 1), Block(HEADER + b"\nbad\n" + GOOD, "c", 1)]
+    blocks = [Block(GOOD + b"\n" + OTHER, "a", 5), Block(b"", "b", 1), Block(HEADER + b"\nbad\n" + GOOD, "c", 1, may_have_header=True)]
     decoded = decode_blocks(blocks)
     places = [tuple(decoded.events.column(name).to_pylist()) for name in ("source", "source_row")]
     assert places == [("a", "a", "c"), (5, 6, 2)]
     assert decoded.bad.column("source_row").to_pylist() == [1]
     assert [decoded.text[i] for i in decoded.event_index] == [GOOD, OTHER, GOOD]
+
+
+def test_a_header_is_a_row_where_none_can_be():
+    assert decode_blocks([Block(HEADER + b"\n" + GOOD, "a")]).bad.column("raw").to_pylist() == [HEADER]
 
 
 @pytest.mark.parametrize("data", [b"", HEADER, HEADER + b"\n", BOM])
