@@ -58,15 +58,23 @@ def _bad(decoded: Decoded) -> pa.RecordBatch:
     return stored(decoded.bad, time.time_ns() // 1_000)
 
 
+def tuned(arguments: Sequence[str]) -> PipelineOptions:
+    """Beam's options, set for state like ours.
+
+    A cell's state is read once in a while and then replaced. Beam's cache of it would gain nothing, and weighs each
+    value by a walk through all objects of the process, which costs more than the pipeline itself.
+    """
+    options = PipelineOptions(list(arguments))
+    options.view_as(WorkerOptions).max_cache_memory_usage_mb = 0
+    worker_handlers.STATE_CACHE_SIZE_MB = 0  # FnApiRunner does not read the option
+    return options
+
+
 def run(arguments: Sequence[str]) -> None:
     """Run the pipeline of these options; on Dataflow, start it. Raises SettingsError."""
-    options = PipelineOptions(list(arguments), save_main_session=False)
+    options = tuned(arguments)
     settings = Settings.from_options(options)
     options.view_as(StandardOptions).streaming = not settings.pull
-    # A cell's state is read once in a while and then replaced. Beam's cache of it would gain nothing, and weighs each
-    # value by a walk through all objects of the process, which costs more than the pipeline itself.
-    options.view_as(WorkerOptions).max_cache_memory_usage_mb = 0
-    worker_handlers.STATE_CACHE_SIZE_MB = 0
     pipeline = beam.Pipeline(options=options)
     build(pipeline, settings)
     result = pipeline.run()
