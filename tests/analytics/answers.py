@@ -3,14 +3,27 @@
 import csv
 import math
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from app.analytics import Question
+from app.analytics import QUESTIONS, Question
+from app.analytics.sql import Dialect, compile_question
+from tests.analytics.engines import Engine
 
 TOLERANCE = 1e-9
+
+
+def ask(name: str, engine: Engine, events: str = "events") -> list[tuple[Any, ...]]:
+    """Ask a question of an engine that holds the events; no fact is stored."""
+    return rows_of(QUESTIONS[name], engine.query(_sql(name, engine.dialect, f"{engine.path}{events}")))
+
+
+@cache
+def _sql(name: str, dialect: Dialect, events: str) -> str:
+    return compile_question(name, dialect, events=events)
 
 
 def rows_of(question: Question, answer: pa.Table) -> list[tuple[Any, ...]]:

@@ -43,8 +43,11 @@ class DuckDb:
 
     def load(self, name: str, rows: pa.Table) -> None:
         self._connection.register("loaded", rows)
-        self._connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS SELECT * FROM loaded')
+        self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM loaded")
         self._connection.unregister("loaded")
+
+    def make_schema(self, name: str) -> None:
+        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
 
     def query(self, sql: str) -> pa.Table:
         return self._connection.sql(sql).to_arrow_table()
@@ -82,7 +85,7 @@ class BigQuery:
     def load(self, name: str, rows: pa.Table) -> None:
         from google.cloud.bigquery import LoadJobConfig, SchemaField, Table
 
-        table = f"{self._client.project}.{DATASET}.{name}"
+        table = f"{self._client.project}.{DATASET}.{name.removeprefix(self.path)}"
         self._client.delete_table(table, not_found_ok=True)
         self._client.create_table(
             Table(table, [SchemaField.from_api_repr(field) for field in bigquery_fields(rows.schema)])
@@ -93,6 +96,9 @@ class BigQuery:
         pq.write_table(rows, file)
         file.seek(0)
         self._client.load_table_from_file(file, table, job_config=LoadJobConfig(source_format="PARQUET")).result()
+
+    def make_view(self, name: str, sql: str) -> None:
+        self._client.query(f"CREATE OR REPLACE VIEW {name} AS {sql}").result()
 
     def query(self, sql: str) -> pa.Table:
         rows = self._client.query(sql).result()

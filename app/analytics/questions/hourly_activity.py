@@ -9,7 +9,7 @@ Columns:
 - event_type: what visitors did
 - events [events]: how often
 - price_sum [store currency]: the sum of the prices of the products acted on
-- price_mean [store currency]: price_sum / events
+- price_mean [store currency]: mean price, price_sum / events
 """
 
 import ibis.expr.types as ir
