@@ -6,7 +6,6 @@ row's own bytes are what `event_id` hashes. It reports all other rows by their i
 """
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Final
 
 import numpy as np
@@ -18,6 +17,7 @@ import pyarrow.csv
 from app.events.decimals import from_cents
 from app.events.identity import event_ids
 from app.events.schema import EVENT_TYPES, EVENTS, RAW_COLUMNS, TIME
+from app.events.times import SECONDS_WIDTH, read_times
 
 _Mask = npt.NDArray[np.bool_]
 _TEXT: Final = pa.string()
@@ -26,14 +26,8 @@ _TYPES: Final = {name: _CODED if name in ("event_type", "category_code", "brand"
 _CONVERT: Final = pyarrow.csv.ConvertOptions(
     column_types=_TYPES, strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False, check_utf8=False
 )
-_DATE_DIGITS: Final = [0, 1, 2, 3, 5, 6, 8, 9]
-_DATE_WEIGHTS: Final = np.array([10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1], np.int32)
-_CLOCK_DIGITS: Final = [11, 12, 14, 15, 17, 18]
-_CLOCK_WEIGHTS: Final = np.array([36_000, 3_600, 600, 60, 10, 1], np.int32)
-_TIME_PATTERN: Final = np.frombuffer(b"dddd-dd-dd dd:dd:dd UTC", np.uint8)
-_TIME_SIGNS: Final = np.flatnonzero(_TIME_PATTERN != ord("d"))
-_MAX_CENTS: Final = 10**12
-_EPOCH: Final = date(1970, 1, 1).toordinal()
+_TIME_WIDTH: Final = len("2019-10-01 00:00:00 UTC")
+_ZONE: Final = np.frombuffer(b" UTC", np.uint8)
 
 
 def read_canonical(rows: Sequence[bytes]) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
@@ -89,9 +83,8 @@ def _canonical_words(table: pa.RecordBatch) -> _Mask:
         column = table.column(name)
         if column.null_count:
             keep &= column.is_valid().to_numpy(zero_copy_only=False)
-    _, ends, _ = _bytes(table.column("event_time"))
-    starts, *_ = _bytes(table.column("event_time"))
-    keep &= ends - starts == len(_TIME_PATTERN)
+    starts, ends, _ = _bytes(table.column("event_time"))
+    keep &= ends - starts == _TIME_WIDTH
     return keep
 
 
@@ -126,35 +119,10 @@ def _castable(column: pa.StringArray, to: pa.DataType, safe: str) -> _Mask:
 
 def _times(column: pa.StringArray) -> tuple[npt.NDArray[np.int64], _Mask]:
     """Microseconds since the epoch of times of 23 bytes, and whether each is a time of the calendar."""
-    count = len(column)
-    if not count:
-        return np.zeros(0, np.int64), np.zeros(0, bool)
     starts, ends, data = _bytes(column)
-    text = data[starts[0] : ends[-1]].reshape(count, len(_TIME_PATTERN))
-    keep = (text[:, _TIME_SIGNS] == _TIME_PATTERN[_TIME_SIGNS]).all(axis=1)
-    date_digits, clock_digits = text[:, _DATE_DIGITS] - 48, text[:, _CLOCK_DIGITS] - 48
-    keep &= (date_digits <= 9).all(axis=1) & (clock_digits <= 9).all(axis=1)
-    # Each of a pair of clock digits is a digit, so only the first of a pair can exceed its range, or 24 to 29 h.
-    keep &= (clock_digits[:, 2] <= 5) & (clock_digits[:, 4] <= 5) & (clock_digits[:, 0] * 10 + clock_digits[:, 1] <= 23)
-    seconds = clock_digits.astype(np.int32) @ _CLOCK_WEIGHTS
-    days, valid = _days(date_digits.astype(np.int32) @ _DATE_WEIGHTS)
-    return (days * 86_400 + seconds) * 1_000_000, keep & valid
-
-
-def _days(dates: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], _Mask]:
-    """Days since the epoch of dates written as yyyymmdd, and whether each is a date."""
-    if dates[0] == dates.min() == dates.max():
-        distinct, inverse = dates[:1], np.zeros(len(dates), np.intp)
-    else:
-        distinct, inverse = np.unique(dates, return_inverse=True)
-    days = np.zeros(len(distinct), np.int64)
-    valid = np.ones(len(distinct), bool)
-    for i, yyyymmdd in enumerate(distinct.tolist()):
-        try:
-            days[i] = date(yyyymmdd // 10_000, yyyymmdd // 100 % 100, yyyymmdd % 100).toordinal() - _EPOCH
-        except ValueError:
-            valid[i] = False
-    return days[inverse], valid[inverse]
+    text = data[starts[0] : ends[-1]].reshape(-1, _TIME_WIDTH) if len(column) else np.zeros((0, _TIME_WIDTH), np.uint8)
+    micros, keep = read_times(text)
+    return micros, keep & (text[:, SECONDS_WIDTH:] == _ZONE).all(axis=1)
 
 
 def _events(table: pa.RecordBatch, micros: npt.NDArray[np.int64], canonical: Sequence[bytes]) -> pa.RecordBatch:

@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from app.events.times import read_times
+
 Times = npt.NDArray[np.int64]
 """Microseconds since the epoch, UTC."""
 
@@ -21,7 +23,6 @@ _YEAR_ONE: Final = -62_135_596_800_000_000
 _LOW: Final = np.frombuffer(b"0000-00-00 00:00:00 UTC,", np.uint8)
 _HIGH: Final = np.frombuffer(b"9999-99-99 99:99:99 UTC,", np.uint8)
 _WIDTH: Final = len(_LOW)
-_SECONDS: Final = len("0000-00-00 00:00:00")
 _UNUSUAL: Final = re.compile(rb'("?)(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) UTC\1,')
 _UNUSUAL_WIDTH: Final = 40
 
@@ -66,11 +67,8 @@ def rfc3339(time: int) -> str:
 
 def _seconds(text: npt.NDArray[np.uint8]) -> Times:
     """The times of rows, of which each begins in the usual form."""
-    strings = np.ascontiguousarray(text[:, :_SECONDS]).view(f"S{_SECONDS}").ravel()
-    try:
-        return strings.astype("datetime64[us]").astype(np.int64)
-    except ValueError:  # a day that no calendar has
-        return np.array([_read(string) for string in strings.tolist()], np.int64)
+    times, valid = read_times(text)
+    return np.where(valid, times, UNREADABLE)
 
 
 def _unusual(data: bytes, begin: int) -> int:

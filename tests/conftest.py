@@ -1,0 +1,27 @@
+"""What holds for all tests: no deadline for an example on a busy machine, and in CI no test passed over for a part that
+can be had there."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
+
+UNAVOIDABLE = "unavoidable: "
+"""Begins the reason of a skip that even a complete machine cannot avoid."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in CI that passed over a test without need."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("CI") or reporter is None:
+        return
+    skipped = [report for report in reporter.stats.get("skipped", []) if UNAVOIDABLE not in str(report.longrepr)]
+    if skipped:
+        reporter.section("passed over, which CI does not allow", sep="=", red=True)
+        for report in skipped:
+            reporter.line(f"{report.nodeid}: {report.longrepr[2]}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
