@@ -121,7 +121,7 @@ def _base() -> str:
 def _works(python: Path) -> bool:
     check = f"import sys; sys.exit(not {_OLDEST} <= sys.version_info[:2] < {_TOO_NEW})"
     try:
-        code = subprocess.call([str(python), "-I", "-c", check], stderr=subprocess.DEVNULL)  # noqa: S603
+        code = subprocess.call([str(python), "-I", "-c", check], stderr=subprocess.DEVNULL)
     except OSError:
         return False
     return code == 0
@@ -237,7 +237,7 @@ def _run(command: list[str], settings: dict[str, str] | None = None) -> None:
     """Run a program, say from time to time that it still runs, and raise with its last words if it fails."""
     with tempfile.TemporaryFile() as output:
         try:
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(settings or {})}
             )
         except OSError as error:

@@ -165,9 +165,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _read_rows(
-    rows: Sequence[bytes], index: Sequence[int]
-) -> tuple[pa.RecordBatch, list[int], dict[int, BadRowError]]:
+def _read_rows(rows: Sequence[bytes], index: Sequence[int]) -> tuple[pa.RecordBatch, list[int], dict[int, BadRowError]]:
     """Events, their indices, and faults by index of the rows at `index`, read one by one."""
     good: list[Row] = []
     good_index: list[int] = []

@@ -78,7 +78,7 @@ def _canonical_words(table: pa.RecordBatch) -> _Mask:
     """Whether the event type is known and the time and numbers are there, by row."""
     event_type = table.column("event_type")
     known = np.isin(event_type.dictionary.to_numpy(zero_copy_only=False), EVENT_TYPES)
-    keep = known[event_type.indices.fill_null(0).to_numpy()] if len(known) else np.zeros(len(table), bool)
+    keep: _Mask = known[event_type.indices.fill_null(0).to_numpy()] if len(known) else np.zeros(len(table), bool)
     for name in ("event_time", "event_type", "product_id", "category_id", "price", "user_id"):
         column = table.column(name)
         if column.null_count:
@@ -113,7 +113,8 @@ def _castable(column: pa.StringArray, to: pa.DataType, safe: str) -> _Mask:
     try:
         pc.cast(column, to)
     except pa.ArrowInvalid:
-        return pc.match_substring_regex(column, safe).to_numpy(zero_copy_only=False)
+        matches: _Mask = pc.match_substring_regex(column, safe).to_numpy(zero_copy_only=False)
+        return matches
     return np.ones(len(column), bool)
 
 

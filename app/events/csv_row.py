@@ -55,7 +55,9 @@ def read_row(raw: bytes) -> Row:
     event_time = _time(values["event_time"])
     if values["event_type"] not in EVENT_TYPES:
         raise BadRowError(Reason.UNKNOWN_EVENT_TYPE, "event_type")
-    product_id, category_id, user_id = (_integer(name, values[name]) for name in ("product_id", "category_id", "user_id"))
+    product_id, category_id, user_id = (
+        _integer(name, values[name]) for name in ("product_id", "category_id", "user_id")
+    )
     return Row(
         event_time=event_time,
         event_type=values["event_type"],

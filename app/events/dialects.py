@@ -29,8 +29,8 @@ _TYPES: Final = {
 
 def _type(field: pa.Field) -> _Type:
     if pa.types.is_decimal(field.type):
-        precision, scale = field.type.precision, field.type.scale
-        return _Type("NUMERIC", *[f"DECIMAL({precision},{scale})"] * 2, "decimal")
+        decimal = f"DECIMAL({field.type.precision},{field.type.scale})"
+        return _Type("NUMERIC", decimal, decimal, "decimal")
     return _TYPES[field.type]
 
 
@@ -72,4 +72,5 @@ def cassandra_columns(schema: pa.Schema) -> list[str]:
 
 def description(field: pa.Field) -> str:
     """What a column means, in words."""
-    return (field.metadata or {}).get(b"description", b"").decode()
+    text: bytes = (field.metadata or {}).get(b"description", b"")
+    return text.decode()

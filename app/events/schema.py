@@ -45,7 +45,9 @@ EVENTS: Final = pa.schema(
         _column("event_type", pa.string(), "view, cart, remove_from_cart or purchase"),
         _column("product_id", pa.int64(), "the product acted on"),
         _column("category_id", pa.int64(), "the product's category, 19 digits"),
-        _column("category_code", pa.string(), "the category's path, for example electronics.smartphone", required=False),
+        _column(
+            "category_code", pa.string(), "the category's path, for example electronics.smartphone", required=False
+        ),
         _column("department", pa.string(), "first level of category_code", required=False),
         _column("sub_category", pa.string(), "second level of category_code", required=False),
         _column("product", pa.string(), "third and deeper levels of category_code", required=False),

@@ -41,8 +41,10 @@ DATASET: Final = f"{PROJECT}.shop"
 IDLE_SECONDS: Final = 3
 """The pipeline ends when nothing came for so long; it starts together with the replay, on a new subscription."""
 
+_STREAM_STAGE: Final = "replay and streaming pipeline"
+_BATCH_STAGE: Final = "batch job"
+_ROW_STAGES: Final = (_STREAM_STAGE, _BATCH_STAGE)
 _T = TypeVar("_T")
-
 
 
 @dataclass
@@ -65,13 +67,16 @@ class Outcome:
 class Demo:
     """One run over event files, with the emulators up and their variables set; results go to `out`."""
 
-    def __init__(self, emulators: Emulators, files: Sequence[Path], out: Path, folder: Path, progress: Progress) -> None:
+    def __init__(
+        self, emulators: Emulators, files: Sequence[Path], out: Path, folder: Path, progress: Progress
+    ) -> None:
         """`folder` is for logs and staging; it must be removed by the caller."""
         self._emulators = emulators
         self._files = files
         self._out = out
         self._folder = folder
         self._progress = progress
+        self._rows_by_source: dict[str, int] = {}
         self.outcome = Outcome()
 
     def run(self, java: Java | None) -> Outcome:
@@ -98,7 +103,9 @@ class Demo:
         return RunFacts(
             command=command,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
-            files=tuple(SourceFile(file.name, file.stat().st_size) for file in self._files),
+            files=tuple(
+                SourceFile(file.name, file.stat().st_size, self._rows_by_source.get(file.name)) for file in self._files
+            ),
             stages=tuple(self.outcome.stages),
             bad_rows=tuple(self.outcome.bad_rows),
             versions={name: version(name) for name in ("apache-beam", "pyspark", "pyarrow", "ibis-framework")},
@@ -109,7 +116,8 @@ class Demo:
     def _timed(self, pipeline: str, name: str, work: Callable[[], _T]) -> _T:
         with self._progress.stage(name):
             result = work()
-        self.outcome.stages.append(Stage(pipeline, name, round(self._progress.seconds[name], 2)))
+        rows = sum(self._rows_by_source.values()) if name in _ROW_STAGES else None
+        self.outcome.stages.append(Stage(pipeline, name, round(self._progress.seconds[name], 2), rows))
         return result
 
     def _upload(self) -> list[str]:
@@ -141,9 +149,10 @@ class Demo:
             with module_job("streaming pipeline", "app.stream.pipeline", arguments, self._folder) as job:
                 summary = _replay(topic, urls)
                 job.wait()
+            self._rows_by_source = {Path(source).name: rows for source, rows in summary.rows_by_source.items()}
             return summary
 
-        summary = self._timed("stream", "replay and streaming pipeline", run)
+        summary = self._timed("stream", _STREAM_STAGE, run)
         self._timed("stream", "questions in BigQuery", self._ask_bigquery)
         self.outcome.ledgers["stream"] = self._stream_ledger(summary.rows)
 
@@ -173,7 +182,7 @@ class Demo:
             with module_job("batch job", "app.batch.job", arguments, self._folder, java.environment) as job:
                 job.wait()
 
-        self._timed("batch", "batch job", run)
+        self._timed("batch", _BATCH_STAGE, run)
         folder = self._out / "answers" / "batch"
         folder.mkdir(parents=True)
         for name, question in QUESTIONS.items():

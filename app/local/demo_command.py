@@ -1,7 +1,7 @@
 """The demo's command line.
 
-    scripts/demo                                      200,000 generated events
-    scripts/demo --events 2019-Oct.csv.gz 2019-Nov.csv.gz
+scripts/demo                                      200,000 generated events
+scripts/demo --events 2019-Oct.csv.gz 2019-Nov.csv.gz
 """
 
 import argparse
@@ -61,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; the exit code."""
     given = _parser().parse_args(arguments)
     console = Console(stderr=True)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console, show_path=False)])
+    logging.basicConfig(
+        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console, show_path=False)]
+    )
     logging.getLogger("app").setLevel(logging.INFO)
     try:
         with exit_on_signals():
@@ -153,7 +155,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--events", nargs="+", metavar="FILE", help="event files to take in place of generated events")
     parser.add_argument("--rows", type=int, default=200_000, help="rows to generate (default: 200,000)")
     parser.add_argument("--seed", type=int, default=7, help="another seed is another store (default: 7)")
-    parser.add_argument("--bad", type=float, default=0.001, help="share of generated rows that are bad (default: 0.001)")
+    parser.add_argument(
+        "--bad", type=float, default=0.001, help="share of generated rows that are bad (default: 0.001)"
+    )
     parser.add_argument("--out", default="build/demo", metavar="DIR", help="where results go (default: build/demo)")
     parser.add_argument(
         "--pubsub", choices=("google", "packaged"), help="the Pub/Sub emulator (default: Google's where it is)"

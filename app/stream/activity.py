@@ -4,8 +4,9 @@ Each cell (an hour, a shard of the visitors; see `app.stream.cells`) is a key wi
 seconds after the first of them came, and what changed goes out as rows that replace the cell's earlier ones. So
 nothing is too late: an event of three days ago updates its minute and its session like any other.
 
-The state of a cell is kept for `keep_days` after its last event, or for as long as the job lives where that is 0. Should one come after that, it opens a new epoch, whose rows
-add to the earlier ones; only an exact repeat of an event so late would count twice, here and nowhere else.
+The state of a cell is kept for `keep_days` after its last event, or for as long as the job lives where that is 0.
+Should an event come after that, it opens a new epoch, whose rows add to the earlier ones; only an exact repeat of an
+event so late would count twice, here and nowhere else.
 
 Time in this module is the time of publication, never that of the event: it says when to count, not what.
 """
@@ -18,6 +19,7 @@ import pyarrow as pa
 from apache_beam.coders import BytesCoder, VarIntCoder
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.typehints.decorators import no_annotations
 
 from app.events.csv_codec import Decoded
 from app.stream.cells import CellKey, count_cell, split_into_cells
@@ -36,6 +38,7 @@ class SplitIntoCells(beam.PTransform):
     """The part of each batch that belongs to each cell: all that has to move between workers."""
 
     def __init__(self, shards: int) -> None:
+        """Each hour is counted in `shards` parts."""
         super().__init__()
         self._shards = shards
 
@@ -49,10 +52,12 @@ class CountCells(beam.PTransform):
     """Count a cell `every_seconds` after something new came; forget it `keep_days` (0: never) after the last came."""
 
     def __init__(self, every_seconds: int, keep_days: int) -> None:
+        """Set the delay of a count and the life of a cell's state."""
         super().__init__()
         self._every_seconds = every_seconds
         self._keep_days = keep_days
 
+    @no_annotations  # Beam takes the type of one collection for a hint, and warns of any other
     def expand(self, parts: beam.PCollection[CellPart]) -> Activity:
         """Rows that replace the earlier ones of their cell."""
         counted = parts | beam.ParDo(_Count(self._every_seconds, self._keep_days)).with_outputs(
@@ -66,7 +71,8 @@ class _Count(beam.DoFn):
     FRESH = BagStateSpec("fresh", BytesCoder())
     IS_DUE = ReadModifyWriteStateSpec("is_due", VarIntCoder())
     EPOCH = ReadModifyWriteStateSpec("epoch", VarIntCoder())
-    TIMER = TimerSpec("timer", TimeDomain.WATERMARK)
+    DUE = TimerSpec("due", TimeDomain.WATERMARK)
+    FORGET = TimerSpec("forget", TimeDomain.WATERMARK)
 
     def __init__(self, every_seconds: int, keep_days: int) -> None:
         self._every_seconds = every_seconds
@@ -78,14 +84,14 @@ class _Count(beam.DoFn):
         timestamp: Any = beam.DoFn.TimestampParam,
         fresh: Any = beam.DoFn.StateParam(FRESH),
         is_due: Any = beam.DoFn.StateParam(IS_DUE),
-        timer: Any = beam.DoFn.TimerParam(TIMER),
+        due: Any = beam.DoFn.TimerParam(DUE),
     ) -> None:
         fresh.add(part[1])
         if not is_due.read():
             is_due.write(1)
-            timer.set(timestamp + self._every_seconds)
+            due.set(timestamp + self._every_seconds)
 
-    @on_timer(TIMER)
+    @on_timer(DUE)
     def count(
         self,
         key: Any = beam.DoFn.KeyParam,
@@ -94,13 +100,9 @@ class _Count(beam.DoFn):
         fresh: Any = beam.DoFn.StateParam(FRESH),
         is_due: Any = beam.DoFn.StateParam(IS_DUE),
         epoch: Any = beam.DoFn.StateParam(EPOCH),
-        timer: Any = beam.DoFn.TimerParam(TIMER),
+        forget: Any = beam.DoFn.TimerParam(FORGET),
     ) -> Iterator[Any]:
         parts = list(fresh.read())
-        if not parts:  # nothing came for `keep_days`
-            known.clear()
-            epoch.write((epoch.read() or 0) + 1)
-            return
         fresh.clear()
         is_due.clear()
         counted = count_cell(CellKey(*key), epoch.read() or 0, list(known.read()), parts)
@@ -110,4 +112,16 @@ class _Count(beam.DoFn):
             yield counted.activity
             yield beam.pvalue.TaggedOutput("sessions", counted.sessions)
         if self._keep_seconds:
-            timer.set(timestamp + self._keep_seconds)
+            forget.set(timestamp + self._keep_seconds)
+
+    @on_timer(FORGET)
+    def give_up(
+        self,
+        known: Any = beam.DoFn.StateParam(KNOWN),
+        is_due: Any = beam.DoFn.StateParam(IS_DUE),
+        epoch: Any = beam.DoFn.StateParam(EPOCH),
+    ) -> None:
+        if is_due.read():  # something came just now; `count` sets this timer again
+            return
+        known.clear()
+        epoch.write((epoch.read() or 0) + 1)

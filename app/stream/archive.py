@@ -1,8 +1,8 @@
 """Archive: the raw rows in Cloud Storage, a gzip file of CSV by date and hour of the event.
 
 Files are named `DATE/HH/ID.csv.gz` under the archive's prefix and have no header, so the replayer reads them like any
-event file. Rows wait in state until an hour's part is large or some minutes old, so that files are few. Rows that are no
-events have no hour: they are kept with their bytes in the table `bad_event_log`.
+event file. Rows wait in state until an hour's part is large or some minutes old, so that files are few. Rows that are
+no events have no hour: they are kept with their bytes in the table `bad_event_log`.
 """
 
 from collections.abc import Iterator

@@ -12,7 +12,7 @@ On Dataflow it runs from a Flex Template, whose parameters are the same options.
 import logging
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import apache_beam as beam
 import pyarrow as pa

@@ -121,11 +121,7 @@ class PullMessages(beam.PTransform):
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[Block]:
         """One element a message."""
-        return (
-            begin
-            | beam.Create([self._subscription])
-            | beam.ParDo(_Pull(self._until_idle)).with_output_types(Block)
-        )
+        return begin | beam.Create([self._subscription]) | beam.ParDo(_Pull(self._until_idle)).with_output_types(Block)
 
 
 class _Pull(beam.DoFn):

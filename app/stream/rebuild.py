@@ -53,7 +53,8 @@ class _ReadStream(beam.DoFn):
         self._client = bigquery_read_client()
 
     def process(self, stream: str) -> Iterator[Decoded]:
-        for page in self._client.read_rows(stream).rows().pages:
+        rows = self._client.read_rows(stream).rows()  # type: ignore[no-untyped-call]
+        for page in rows.pages:
             yield _decoded(page.to_arrow())
 
 

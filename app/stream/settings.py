@@ -25,7 +25,9 @@ class StreamOptions(PipelineOptions):
         parser.add_argument("--dataset", default="", help="PROJECT.DATASET in BigQuery to write to")
         parser.add_argument("--archive", default="", help="gs://BUCKET/PREFIX for the raw rows; none where empty")
         parser.add_argument("--count_every_seconds", type=int, default=10, help="how old a changed count may get")
-        parser.add_argument("--keep_days", type=int, default=7, help="how long an hour's events stay in state; 0: always")
+        parser.add_argument(
+            "--keep_days", type=int, default=7, help="how long an hour's events stay in state; 0: always"
+        )
         parser.add_argument("--archive_every_seconds", type=int, default=300, help="how old an unwritten row may get")
         parser.add_argument("--shards", type=int, default=4, help="parts that an hour is counted in, in parallel")
         parser.add_argument(

@@ -9,7 +9,7 @@ import queue
 import random
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import pyarrow as pa
@@ -85,11 +85,13 @@ class TableWriter:
     def _put(self, request: types.AppendRowsRequest) -> None:
         if self._requests is None:
             # The service wants the schema with the first request of a connection.
-            request.arrow_rows.writer_schema = types.ArrowSchema(serialized_schema=self._schema.serialize().to_pybytes())
+            request.arrow_rows.writer_schema = types.ArrowSchema(
+                serialized_schema=self._schema.serialize().to_pybytes()
+            )
             self._requests = queue.SimpleQueue()
             self._requests.put(request)
             # The call waits until there is a request, so it must not be made before.
-            stream: Iterable[types.AppendRowsRequest] = iter(self._requests.get, None)
+            stream: Iterator[types.AppendRowsRequest] = iter(self._requests.get, None)
             self._responses = iter(self._client.append_rows(stream, retry=None))
         else:
             self._requests.put(request)

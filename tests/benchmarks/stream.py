@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import apache_beam as beam
 import psutil
-
 from google.pubsub_v1.types import PubsubMessage
 
 from app.events.csv_codec import Block, decode_blocks
@@ -150,7 +149,7 @@ def _cpu(running: Emulators) -> dict[str, float]:
 
 def _count(running: Emulators, dataset: str, table: str) -> int:
     project = running.environment["GOOGLE_CLOUD_PROJECT"]
-    query = f"SELECT COUNT(*) AS n FROM `{project}.{dataset}.{table}`"  # noqa: S608
+    query = f"SELECT COUNT(*) AS n FROM `{project}.{dataset}.{table}`"
     (row,) = bigquery_client().query(query).result()
     return int(row.n)
 
