@@ -71,8 +71,9 @@ class _Count(beam.DoFn):
     FRESH = BagStateSpec("fresh", BytesCoder())
     IS_DUE = ReadModifyWriteStateSpec("is_due", VarIntCoder())
     EPOCH = ReadModifyWriteStateSpec("epoch", VarIntCoder())
-    DUE = TimerSpec("due", TimeDomain.WATERMARK)
-    FORGET = TimerSpec("forget", TimeDomain.WATERMARK)
+    # FnApiRunner mixes up timers of the same name, also those of different steps.
+    DUE = TimerSpec("count_cell", TimeDomain.WATERMARK)
+    FORGET = TimerSpec("forget_cell", TimeDomain.WATERMARK)
 
     def __init__(self, every_seconds: int, keep_days: int) -> None:
         self._every_seconds = every_seconds

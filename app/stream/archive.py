@@ -74,7 +74,7 @@ class _WriteFiles(beam.DoFn):
     PARTS = BagStateSpec("parts", BytesCoder())
     SIZE = ReadModifyWriteStateSpec("size", VarIntCoder())
     IS_DUE = ReadModifyWriteStateSpec("is_due", VarIntCoder())
-    DUE = TimerSpec("due", TimeDomain.WATERMARK)
+    DUE = TimerSpec("write_part", TimeDomain.WATERMARK)
 
     def __init__(self, url: str, every_seconds: int) -> None:
         self._bucket, _, self._prefix = url.removeprefix("gs://").rstrip("/").partition("/")
