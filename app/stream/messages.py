@@ -9,6 +9,8 @@ from typing import Final
 from app.events.csv_codec import Block
 
 FORMAT: Final = "csv/1"
+_MOST_DIGITS: Final = 18
+"""A larger row number would not fit in 64 bits."""
 
 
 def block_of(data: bytes, attributes: Mapping[str, str], message_id: str) -> Block:
@@ -18,6 +20,6 @@ def block_of(data: bytes, attributes: Mapping[str, str], message_id: str) -> Blo
     missing or no number, the message itself is the source: delivered again it has the same id, and so the same rows.
     """
     source, first_row = attributes.get("source"), attributes.get("first_row", "")
-    if source and first_row.isascii() and first_row.isdigit():
+    if source and first_row.isascii() and first_row.isdigit() and len(first_row) <= _MOST_DIGITS:
         return Block(data, source, int(first_row))
     return Block(data, f"pubsub:{message_id}", may_have_header=True)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
 from google.cloud.bigquery_storage_v1 import types
 
 from app.events.csv_codec import LOCATED_BAD_EVENTS, LOCATED_EVENTS, Decoded
@@ -52,10 +54,11 @@ class _ReadStream(beam.DoFn):
     def setup(self) -> None:
         self._client = bigquery_read_client()
 
-    def process(self, stream: str) -> Iterator[Decoded]:
+    def process(self, stream: str) -> Iterator[TimestampedValue]:
         rows = self._client.read_rows(stream).rows()  # type: ignore[no-untyped-call]
         for page in rows.pages:
-            yield _decoded(page.to_arrow())
+            # Counted like what is published now; the state of a time long ago would be given up at once.
+            yield TimestampedValue(_decoded(page.to_arrow()), Timestamp.now())
 
 
 def _decoded(batch: pa.RecordBatch) -> Decoded:

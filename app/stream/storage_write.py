@@ -23,6 +23,8 @@ MAX_REQUEST_BYTES: Final = 9_000_000
 """The service refuses requests over 10 MB."""
 _MAX_UNANSWERED: Final = 2
 _GIVE_UP_SECONDS: Final = 300.0
+_CONNECTION_SECONDS: Final = 600.0
+"""A connection is given up after so long, since one that is cut silently would be waited for without end."""
 _TRANSIENT: Final = (
     exceptions.Aborted,
     exceptions.Cancelled,
@@ -92,7 +94,7 @@ class TableWriter:
             self._requests.put(request)
             # The call waits until there is a request, so it must not be made before.
             stream: Iterator[types.AppendRowsRequest] = iter(self._requests.get, None)
-            self._responses = iter(self._client.append_rows(stream, retry=None))
+            self._responses = iter(self._client.append_rows(stream, retry=None, timeout=_CONNECTION_SECONDS))
         else:
             self._requests.put(request)
 
@@ -137,4 +139,5 @@ class TableWriter:
         pause = min(30.0, 0.2 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
         _log.warning("BigQuery, %s: %s; trying again in %.1f s", self._table, error.message, pause)
         time.sleep(pause)
+        self._client.transport.close()  # type: ignore[no-untyped-call]
         self._client = bigquery_write_client()
