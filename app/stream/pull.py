@@ -1,6 +1,6 @@
 """PullMessages: a Pub/Sub source for runners on one machine, in place of Beam's own, which only Dataflow runs.
 
-It is a splittable DoFn that pulls for about a second, gives the messages to the steps that are fused with it, and then
+It is a splittable DoFn that pulls for about two seconds, gives the messages to the steps that are fused with it, and then
 asks to be resumed. What it pulled is acknowledged when it is resumed: the runner does that only after the bundle is
 done, when the rows are stored. A pipeline that is killed before that gets the messages again.
 """
@@ -8,6 +8,7 @@ done, when the rows are stored. A pipeline that is killed before that gets the m
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,38 +20,54 @@ from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, Duration, Timestamp
 from google.api_core import exceptions
-from google.pubsub_v1.types import ReceivedMessage
+from google.pubsub_v1.types import PullRequest, ReceivedMessage
 
 from app.events.csv_codec import Block
 from app.gcp.clients import subscriber_client
 from app.stream.messages import block_of
 
 _END: Final = 1 << 60
-_PULL_SECONDS: Final = 1.0
+_PULL_SECONDS: Final = 2.0
 _PULL_MESSAGES: Final = 100
-_BUNDLE_MESSAGES: Final = 200
-_BUNDLE_BYTES: Final = 32 << 20
+_BUNDLE_MESSAGES: Final = 1_000
+_BUNDLE_BYTES: Final = 64 << 20
 _ACKNOWLEDGE: Final = 1000
 _IDLE_PAUSE: Final = Duration(micros=50_000)
-_UNREACHABLE: Final = (exceptions.ServiceUnavailable, exceptions.InternalServerError, exceptions.Unknown)
+_UNREACHABLE_PAUSE: Final = Duration(micros=500_000)
+_UNREACHABLE: Final = (
+    exceptions.Aborted,
+    exceptions.Cancelled,
+    exceptions.DeadlineExceeded,
+    exceptions.InternalServerError,
+    exceptions.ResourceExhausted,
+    exceptions.RetryError,
+    exceptions.ServiceUnavailable,
+    exceptions.Unknown,
+)
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Pulls:
-    """Counts messages from `start`; `acknowledge` are the ids of those before it, whose bundle is done."""
+    """Counts messages from `start`.
+
+    `acknowledge` are the ids of those before it, whose bundle is done. `idle_since` [Unix seconds] is here and not in
+    the DoFn, because the runner may go on with another copy of that.
+    """
 
     start: int
     stop: int
+    idle_since: float
     acknowledge: tuple[str, ...] = ()
 
 
 class _PullTracker(RestrictionTracker):
-    """Claims are pairs of a message's number and its acknowledgement id."""
+    """Claims are pairs of a message's number and its acknowledgement id, which is empty where there is no message."""
 
     def __init__(self, pulls: _Pulls) -> None:
         self._pulls = pulls
         self._next = pulls.start
+        self._idle_since = pulls.idle_since
         self._claimed: list[str] = []
         self._is_done = False
 
@@ -62,15 +79,17 @@ class _PullTracker(RestrictionTracker):
         if number >= self._pulls.stop:
             self._is_done = True
             return False
-        self._next = number + 1
-        self._claimed.append(ack_id)
+        self._idle_since = time.time()
+        if ack_id:
+            self._next = number + 1
+            self._claimed.append(ack_id)
         return True
 
     def try_split(self, fraction_of_remainder: float) -> tuple[_Pulls, _Pulls] | None:
         # Only the source's own request to be resumed splits it; a runner must not cut a stream in two.
         if fraction_of_remainder != 0 or self._is_done:
             return None
-        rest = _Pulls(self._next, self._pulls.stop, tuple(self._claimed))
+        rest = _Pulls(self._next, self._pulls.stop, self._idle_since, tuple(self._claimed))
         self._pulls = replace(self._pulls, stop=self._next)
         self._is_done = True
         return self._pulls, rest
@@ -89,7 +108,7 @@ class _PullTracker(RestrictionTracker):
 
 class _PullProvider(RestrictionProvider):
     def initial_restriction(self, element: str) -> _Pulls:  # noqa: ARG002 - Beam's signature
-        return _Pulls(0, _END)
+        return _Pulls(0, _END, time.time())
 
     def create_tracker(self, restriction: _Pulls) -> _PullTracker:
         return _PullTracker(restriction)
@@ -130,7 +149,6 @@ class _Pull(beam.DoFn):
 
     def setup(self) -> None:
         self._client = subscriber_client()
-        self._last_message = time.monotonic()
 
     def teardown(self) -> None:
         self._client.close()
@@ -146,9 +164,10 @@ class _Pull(beam.DoFn):
         if not self._acknowledge(subscription, pulls.acknowledge):
             raise RuntimeError(f"Pub/Sub lost the subscription {subscription}")
         number, size, began = pulls.start, 0, time.monotonic()
+        messages: list[ReceivedMessage] | None = []
         while number - pulls.start < _BUNDLE_MESSAGES and size < _BUNDLE_BYTES:
             messages = self._pull(subscription, wait=number == pulls.start)
-            for received in messages:
+            for received in messages or ():
                 tracker.try_claim((number, received.ack_id))
                 number += 1
                 message = received.message
@@ -159,28 +178,33 @@ class _Pull(beam.DoFn):
             if not messages or time.monotonic() - began > _PULL_SECONDS:
                 break
         if number > pulls.start:
-            self._last_message = time.monotonic()
             tracker.defer_remainder()
-        elif self._is_over(subscription):
+        elif messages is None:
+            tracker.try_claim((number, ""))
+            tracker.defer_remainder(_UNREACHABLE_PAUSE)
+        elif self._until_idle and time.time() - pulls.idle_since >= self._until_idle:
             tracker.try_claim((_END, ""))
             self._advance(watermark, MAX_TIMESTAMP)
         else:
             self._advance(watermark, Timestamp.now() - _PULL_SECONDS)
             tracker.defer_remainder(_IDLE_PAUSE)
 
-    def _pull(self, subscription: str, *, wait: bool) -> list[ReceivedMessage]:
+    def _pull(self, subscription: str, *, wait: bool) -> list[ReceivedMessage] | None:
+        """Messages, at least one if there is one and `wait`; None if Pub/Sub does not answer."""
         try:
-            response = self._client.pull(
-                subscription=subscription, max_messages=_PULL_MESSAGES, timeout=2.0 if wait else 0.3, retry=None
-            )
-        except exceptions.DeadlineExceeded:
-            return []
+            with suppress(exceptions.DeadlineExceeded):
+                response = self._client.pull(
+                    subscription=subscription, max_messages=_PULL_MESSAGES, timeout=2.0 if wait else 0.3, retry=None
+                )
+                return list(response.received_messages)
+            if not wait:
+                return []
+            # Nothing came, or Pub/Sub does not answer: a question that is answered at once tells.
+            request = PullRequest(subscription=subscription, max_messages=_PULL_MESSAGES, return_immediately=True)
+            return list(self._client.pull(request, timeout=2.0, retry=None).received_messages)
         except _UNREACHABLE as error:
             _log.warning("Pub/Sub does not answer (%s); trying again", error.message)
-            time.sleep(0.5)
-            self._last_message = time.monotonic()
-            return []
-        return list(response.received_messages)
+            return None
 
     def _acknowledge(self, subscription: str, ack_ids: tuple[str, ...]) -> bool:
         """Acknowledge; what Pub/Sub does not hear of it delivers again, which costs time and changes nothing."""
@@ -188,21 +212,10 @@ class _Pull(beam.DoFn):
             part = list(ack_ids[start : start + _ACKNOWLEDGE])
             try:
                 self._client.acknowledge(subscription=subscription, ack_ids=part, timeout=10.0)
-            except (exceptions.DeadlineExceeded, exceptions.RetryError, *_UNREACHABLE) as error:
+            except _UNREACHABLE as error:
                 _log.warning("%d messages are not acknowledged and will come again: %s", len(part), error)
             except exceptions.NotFound:
                 return False
-        return True
-
-    def _is_over(self, subscription: str) -> bool:
-        if not self._until_idle or time.monotonic() - self._last_message < self._until_idle:
-            return False
-        try:
-            self._client.get_subscription(subscription=subscription, timeout=5.0, retry=None)
-        except exceptions.GoogleAPICallError as error:
-            _log.warning("Pub/Sub does not answer (%s); waiting for it", error.message)
-            self._last_message = time.monotonic()
-            return False
         return True
 
     @staticmethod
