@@ -2,6 +2,7 @@
 
     events ─┬─ activity
             ├─ user_days
+            ├─ viewers
             ├─ purchases ────┬─ baskets
             └─ session_days ─┴─ sessions ─── suspects
 
@@ -174,12 +175,15 @@ def in_sessions(acts: ir.Table, visited: ir.Table) -> ir.Table:
 
 
 def user_days(events: ir.Table) -> ir.Table:
-    """One row a user, day, event type, department and sub-category.
+    """One row a user, day (UTC) and event type: user_id, event_date, event_type, events [events]."""
+    acts = events.select("user_id", "event_type", event_date=events.event_time.date())
+    return acts.group_by("user_id", "event_date", "event_type").agg(events=acts.count())
 
-    user_id, event_date, event_type, department, sub_category, events [events].
-    """
-    acts = events.select("user_id", "event_type", "department", "sub_category", event_date=events.event_time.date())
-    return acts.group_by("user_id", "event_date", "event_type", "department", "sub_category").agg(events=acts.count())
+
+def viewers(events: ir.Table) -> ir.Table:
+    """One row a user and sub-category that the user viewed: user_id, department, sub_category, views [events]."""
+    viewed = events.filter(events.event_type == "view", events.sub_category.notnull())
+    return viewed.group_by("user_id", "department", "sub_category").agg(views=viewed.count())
 
 
 def activity(events: ir.Table) -> ir.Table:
@@ -238,7 +242,8 @@ FACTS: Final[dict[str, Fact]] = {
     fact.name: fact
     for fact in (
         Fact("activity", "events and prices by day, hour, event type and sub-category", activity),
-        Fact("user_days", "what a user did on a day, by event type and sub-category", user_days),
+        Fact("user_days", "what a user did on a day", user_days),
+        Fact("viewers", "who viewed which sub-category", viewers),
         Fact("purchases", "every purchase", purchases),
         Fact("session_days", "every session by day, with its counts and values", session_days),
         Fact("sessions", "every session with its counts and values", sessions),

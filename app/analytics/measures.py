@@ -16,7 +16,7 @@ MONEY: Final = "decimal(38, 2)"
 """The type of a sum of money in an answer."""
 
 _CENT: Final = ibis.literal(Decimal("0.01"), "decimal(3, 2)")
-_NUMBERS: Final = 4
+_DIGITS: Final = 4
 _WEEK: Final = 7
 _FIRST_MONDAY: Final = ibis.date("1970-01-05")
 
@@ -87,12 +87,12 @@ def monday(week: Any) -> Any:
 def numbers() -> ir.Table:
     """Make the table of the integers 0 to 9,999 in a column `number`, which a calendar is made from.
 
-    Written out as digits, because each engine has a generator of its own and Ibis compiles to none of BigQuery's.
+    Put together from digits, because what Ibis makes of a range for BigQuery compares each number with each.
     """
-    digits = ibis.union(*[ibis.literal(digit, "int64").name("digit").as_table() for digit in range(10)])
-    table = digits.select(number=digits.digit)
-    for power in range(1, _NUMBERS):
-        place = digits.rename(place="digit")
+    digits = ibis.array([ibis.literal(digit, "int64") for digit in range(10)]).unnest().name("number").as_table()
+    table = digits
+    for power in range(1, _DIGITS):
+        place = digits.rename(place="number")
         table = table.cross_join(place).select(number=lambda t, power=power: t.number + t.place * 10**power)
     return table
 

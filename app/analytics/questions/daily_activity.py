@@ -26,7 +26,7 @@ def answer(events: ir.Table) -> ir.Table:
     acts = activity(events)
     days = acts.group_by("event_date", "event_type").agg(events=total(acts.events), cents=total(acts.cents))
     did = user_days(events)
-    users = did.group_by("event_date", "event_type").agg(users=did.user_id.nunique())
+    users = did.group_by("event_date", "event_type").agg(users=did.count())
     parts = session_days(events)
     sessions = parts.group_by("event_date").agg(
         with_view=count_if(parts.views > 0),

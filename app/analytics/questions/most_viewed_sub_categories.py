@@ -15,7 +15,7 @@ Columns:
 
 import ibis.expr.types as ir
 
-from app.analytics.facts import activity, user_days
+from app.analytics.facts import viewers
 from app.analytics.measures import rank_by, total
 
 TOP = 20
@@ -23,17 +23,8 @@ TOP = 20
 
 def answer(events: ir.Table) -> ir.Table:
     """Answer the question from the events."""
-    acts = activity(events)
-    viewed = acts.filter(acts.event_type == "view", acts.sub_category.notnull())
-    views = viewed.group_by("department", "sub_category").agg(views=total(viewed.events))
+    seen = viewers(events)
+    views = seen.group_by("department", "sub_category").agg(views=total(seen.views), users=seen.count())
     ranked = views.mutate(rank=rank_by(views.views.desc(), views.department, views.sub_category))
     top = ranked.filter(ranked["rank"] <= TOP)
-
-    did = user_days(events)
-    seen = did.filter(did.event_type == "view", did.sub_category.notnull())
-    viewers = seen.group_by("department", "sub_category").agg(users=seen.user_id.nunique())
-    return (
-        top.join(viewers, ["department", "sub_category"])
-        .select("rank", "department", "sub_category", "views", "users")
-        .order_by("rank")
-    )
+    return top.select("rank", "department", "sub_category", "views", "users").order_by("rank")

@@ -18,28 +18,30 @@ import ibis
 import ibis.expr.types as ir
 
 from app.analytics.facts import user_days
-from app.analytics.measures import monday, numbers, rate, week_number
+from app.analytics.measures import exactly, monday, numbers, rate, week_number
 
 
 def answer(events: ir.Table) -> ir.Table:
     """Answer the question from the events."""
     days = user_days(events)
-    weeks = days.select("user_id", week=week_number(days.event_date)).distinct()
-    active = weeks.mutate(cohort=weeks.week.min().over(ibis.window(group_by="user_id")))
-    active = active.group_by("cohort", "week").agg(active_users=active.count())
+    weeks = days.select("user_id", week=week_number(days.event_date))
+    weeks = weeks.mutate(cohort=weeks.week.min().over(ibis.window(group_by="user_id")))
+    active = weeks.group_by("cohort", "week").agg(active_users=weeks.user_id.nunique())
 
-    # The whole cohort is active in its first week.
-    cohorts = active.mutate(last=active.week.max().over(ibis.window()))
-    cohorts = cohorts.filter(cohorts.week == cohorts.cohort).select("cohort", "last", cohort_users="active_users")
-    grid = cohorts.cross_join(numbers()).select("cohort", "last", "cohort_users", weeks_later="number")
-    grid = grid.filter(grid.weeks_later <= grid["last"] - grid.cohort)
-    active = active.select("cohort", "active_users", weeks_later=active.week - active.cohort)
-    found = grid.left_join(active, ["cohort", "weeks_later"])
-    found = found.select(
-        "weeks_later",
+    # A cohort's weeks without a visit follow on the last week with one: as many as there are before the next.
+    cohort = ibis.window(group_by="cohort", order_by="week")
+    active = active.mutate(
+        cohort_users=active.active_users.first().over(cohort),
+        next_week=active.week.lead(1).over(cohort),
+        end=active.week.max().over(ibis.window()) + 1,
+    )
+    grid = active.cross_join(numbers())
+    grid = grid.filter(grid.number < grid.next_week.coalesce(grid.end) - grid.week)
+    found = grid.select(
         "cohort_users",
-        cohort_week=monday(found.cohort),
-        active_users=found.active_users.fill_null(0),
+        cohort_week=monday(grid.cohort),
+        weeks_later=exactly(grid.week - grid.cohort + grid.number, "int64"),
+        active_users=ibis.cases((grid.number == 0, grid.active_users), else_=0),
     )
     return found.select(
         "cohort_week",
