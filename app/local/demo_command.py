@@ -34,6 +34,7 @@ from app.local.process import ServerError
 from app.local.workspace import exit_on_signals, workspace
 
 DIFFERENT_EXIT: Final = 4
+NO_JAVA_EXIT: Final = 5
 LEDGER_EXIT: Final = 3
 _NO_JAVA: Final = "The batch half was left out: there is no Java for Spark. "
 _EPILOG = """
@@ -50,10 +51,10 @@ what is in --out afterwards:
   batch.duckdb          the batch job's answers and ledger as tables
 
 exit codes:
-  0  done: the ledgers add up and every question agrees (or the batch half was left out)
-  1  a part failed        3  a ledger does not add up
-  2  wrong arguments      4  the pipelines disagree on a question
-130  interrupted
+  0  done: the ledgers add up and both pipelines agree on every question
+  1  a part failed          3  a ledger does not add up
+  2  wrong arguments        4  the pipelines disagree on a question
+130  interrupted            5  the batch half was left out, for want of Java
 """
 
 
@@ -106,7 +107,9 @@ def _run(given: argparse.Namespace, console: Console) -> int:
             report = write_report(read_results(out), out / "report.html")
     _show(outcome, console)
     console.print(f"{report.resolve()}  ({time.monotonic() - began:.0f} s)", style="bold", highlight=False)
-    return DIFFERENT_EXIT if any(outcome.differences.values()) else 0
+    if any(outcome.differences.values()):
+        return DIFFERENT_EXIT
+    return 0 if java else NO_JAVA_EXIT
 
 
 def _files(given: argparse.Namespace, folder: Path, progress: Progress) -> list[Path]:

@@ -9,6 +9,7 @@ On one machine, against the emulators (`scripts/demo` does all of this):
 On Dataflow it runs from a Flex Template, whose parameters are the same options.
 """
 
+import argparse
 import logging
 import sys
 import time
@@ -25,8 +26,18 @@ from app.stream.archive import ArchiveRows
 from app.stream.decode_blocks import DecodeBlocks
 from app.stream.read_blocks import ReadBlocks
 from app.stream.rebuild import ReadEventLog
-from app.stream.settings import Settings, SettingsError
+from app.stream.settings import Settings, SettingsError, StreamOptions
 from app.stream.write_rows import WriteRows
+
+_EPILOG = """
+examples:
+  scripts/stream --runner=FnApiRunner --pull --until_idle=5 --dataset=demo-project.shop \\
+      --subscription=projects/demo-project/subscriptions/events
+  scripts/stream --runner=DataflowRunner --project=my-project --region=europe-west1 --dataset=my-project.shop \\
+      --subscription=projects/my-project/subscriptions/events --archive=gs://my-bucket/archive
+
+exit codes: 0 ended, or started on Dataflow; 1 failed; 2 settings are not valid
+"""
 
 
 def build(pipeline: beam.Pipeline, settings: Settings) -> None:
@@ -85,10 +96,18 @@ def run(arguments: Sequence[str]) -> None:
 def main() -> int:
     """Run from the command line; 2 is the exit code for settings that are not valid."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    parser = argparse.ArgumentParser(
+        prog="scripts/stream",
+        description="Run the streaming pipeline. Beam's own options, such as --runner and --project, are taken too.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    StreamOptions._add_argparse_args(parser)
+    parser.parse_known_args()
     try:
         run(sys.argv[1:])
     except SettingsError as error:
-        sys.stderr.write(f"{error}\nSee app/stream/settings.py for all options.\n")
+        sys.stderr.write(f"{error}\nscripts/stream --help has all options.\n")
         return 2
     return 0
 
