@@ -1,8 +1,8 @@
 """PullMessages: a Pub/Sub source for runners on one machine, in place of Beam's own, which only Dataflow runs.
 
-It is a splittable DoFn that pulls for about two seconds, gives the messages to the steps that are fused with it, and then
-asks to be resumed. What it pulled is acknowledged when it is resumed: the runner does that only after the bundle is
-done, when the rows are stored. A pipeline that is killed before that gets the messages again.
+It is a splittable DoFn that pulls for two seconds or so, gives the messages to the steps that are fused with it, and
+then asks to be resumed. What it pulled is acknowledged when it is resumed: the runner does that only after the bundle
+is done, when the rows are stored. A pipeline that is killed before that gets the messages again.
 """
 
 import logging
