@@ -16,7 +16,7 @@ MONEY: Final = "decimal(38, 2)"
 """The type of a sum of money in an answer."""
 
 _CENT: Final = ibis.literal(Decimal("0.01"), "decimal(3, 2)")
-_DIGITS: Final = 4
+_DIGITS_OF_DAYS: Final = 5  # 273 years: a visitor whose clock is at 1970 does not cut off the end
 _WEEK: Final = 7
 _FIRST_MONDAY: Final = ibis.date("1970-01-05")
 
@@ -84,21 +84,20 @@ def monday(week: Any) -> Any:
     return exactly(_FIRST_MONDAY + (week * _WEEK).as_interval("D"), "date")
 
 
-def numbers() -> ir.Table:
-    """Make the table of the integers 0 to 9,999 in a column `number`, which a calendar is made from.
+def numbers(digits: int) -> ir.Table:
+    """Make the table of the integers of so many digits (2: 0 to 99) in a column `number`.
 
     Put together from digits, because what Ibis makes of a range for BigQuery compares each number with each.
     """
-    digits = ibis.array([ibis.literal(digit, "int64") for digit in range(10)]).unnest().name("number").as_table()
-    table = digits
-    for power in range(1, _DIGITS):
-        place = digits.rename(place="number")
+    table = ones = ibis.array([ibis.literal(one, "int64") for one in range(10)]).unnest().name("number").as_table()
+    for power in range(1, digits):
+        place = ones.rename(place="number")
         table = table.cross_join(place).select(number=lambda t, power=power: t.number + t.place * 10**power)
     return table
 
 
 def calendar(first_day: Any, last_day: Any, bounds: ir.Table) -> ir.Table:
     """List every day (column `day`) from first to last, two columns of the one-row table `bounds`."""
-    days = bounds.cross_join(numbers())
+    days = bounds.cross_join(numbers(_DIGITS_OF_DAYS))
     days = days.select(day=days[first_day] + days.number.as_interval("D"), last=days[last_day])
     return days.filter(days.day <= days.last).select(day=exactly(days.day, "date"))

@@ -1,6 +1,5 @@
 """Engines and events for the tests of the questions."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +20,12 @@ def duckdb_engine() -> DuckDb:
 @pytest.fixture(scope="package")
 def spark_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spark]:
     folder = tmp_path_factory.mktemp("spark")
-    with pytest.MonkeyPatch.context() as patch, spark_session(folder) as session:
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
-        yield Spark(session, folder)
+    from app.local.java import get_java
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_HOME", str(get_java().home))
+        with spark_session(folder) as session:
+            yield Spark(session, folder)
 
 
 @pytest.fixture(scope="package")

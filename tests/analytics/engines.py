@@ -118,6 +118,8 @@ def spark_session(folder: Path) -> Iterator["SparkSession"]:
 
     builder = SparkSession.builder.master("local[2]")
     for key, value in {
+        # Compiled quickly rather than well: a test asks each thing once.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "1g",

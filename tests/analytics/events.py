@@ -14,7 +14,12 @@ from app.events.schema import EVENTS
 
 def read_events(file: Path) -> pa.Table:
     """The events of a raw file (plain CSV) that has no bad rows, each once."""
-    decoded = decode(file.read_bytes(), source=file.name)
+    return events_of(file.read_bytes(), file.name)
+
+
+def events_of(rows: bytes, source: str) -> pa.Table:
+    """The events of raw rows, none of them bad, each once."""
+    decoded = decode(rows, source=source)
     assert len(decoded.bad) == 0, decoded.bad.to_pylist()
     return _distinct([decoded])
 

@@ -12,7 +12,7 @@ from app.analytics import FACTS, QUESTIONS
 from app.analytics.sql import compile_fact, compile_question
 from tests.analytics.answers import ask, assert_same, read_rows, rows_of
 from tests.analytics.engines import Engine
-from tests.analytics.events import generated_events, read_events
+from tests.analytics.events import events_of, generated_events, read_events
 from tests.analytics.reference import ANSWERS
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*/*"))
@@ -35,6 +35,14 @@ def test_every_question_agrees_with_plain_loops_over_many_events(many_events: pa
     rows = many_events.to_pylist()
     for name in QUESTIONS:
         assert_same(ask(name, engine), ANSWERS[name](rows))
+
+
+def test_a_clock_at_1970_does_not_cut_off_the_end(engine: Engine) -> None:
+    rows = "1970-01-01 00:00:00 UTC,view,1,2,,,5.00,1,s\n2026-11-24 12:00:00 UTC,purchase,1,2,,,5.00,1,s\n"
+    events = events_of(rows.encode(), "clock.csv")
+    engine.load("events", events)
+    for name in ("daily_revenue", "weekly_retention"):
+        assert_same(ask(name, engine), ANSWERS[name](events.to_pylist()))
 
 
 def test_answers_from_stored_facts_are_those_from_events(engine: Engine) -> None:

@@ -17,7 +17,7 @@ from app.events.warehouse import ACTIVITY_LOG, SESSION_LOG
 from tests.analytics.answers import ask
 from tests.analytics.engines import BigQuery, DuckDb, Engine
 from tests.analytics.events import generated_events
-from tests.analytics.reference import find_sessions, price_sum
+from tests.analytics.reference_sessions import find_sessions, price_sum
 
 NOW = datetime(2019, 12, 1, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=1)

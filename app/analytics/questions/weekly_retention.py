@@ -20,6 +20,9 @@ import ibis.expr.types as ir
 from app.analytics.facts import user_days
 from app.analytics.measures import exactly, monday, numbers, rate, week_number
 
+DIGITS_OF_WEEKS = 4
+"""The most weeks without a visit that are listed: 9,999, which is 191 years."""
+
 
 def answer(events: ir.Table) -> ir.Table:
     """Answer the question from the events."""
@@ -35,7 +38,7 @@ def answer(events: ir.Table) -> ir.Table:
         next_week=active.week.lead(1).over(cohort),
         end=active.week.max().over(ibis.window()) + 1,
     )
-    grid = active.cross_join(numbers())
+    grid = active.cross_join(numbers(DIGITS_OF_WEEKS))
     grid = grid.filter(grid.number < grid.next_week.coalesce(grid.end) - grid.week)
     found = grid.select(
         "cohort_users",
