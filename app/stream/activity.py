@@ -20,6 +20,7 @@ from apache_beam.coders import BytesCoder, VarIntCoder
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.typehints.decorators import no_annotations
+from apache_beam.utils.timestamp import Timestamp
 
 from app.events.csv_codec import Decoded
 from app.stream.cells import CellKey, count_cell, split_into_cells
@@ -118,11 +119,14 @@ class _Count(beam.DoFn):
     @on_timer(FORGET)
     def give_up(
         self,
+        timestamp: Any = beam.DoFn.TimestampParam,
         known: Any = beam.DoFn.StateParam(KNOWN),
         is_due: Any = beam.DoFn.StateParam(IS_DUE),
         epoch: Any = beam.DoFn.StateParam(EPOCH),
     ) -> None:
-        if is_due.read():  # something came just now; `count` sets this timer again
+        # Where something came just now, `count` sets this timer again. Where it is not yet so late, the watermark has
+        # jumped to its end, as in a drain; a runner of batches still has events to give then.
+        if is_due.read() or timestamp > Timestamp.now():
             return
         known.clear()
         epoch.write((epoch.read() or 0) + 1)
