@@ -1,13 +1,13 @@
 """Facts and answers: each fact is made once, then every question is answered from the facts."""
 
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 from app.analytics import FACTS, QUESTIONS
-from app.analytics.sql import compile_fact, compile_question
+from app.analytics.sql import compile_fact, compile_question, facts_of
 from app.batch.folder import Folder
 from app.batch.settings import FactsIn
 
@@ -18,26 +18,43 @@ EVENTS_VIEW: Final = "events"
 
 
 def make_facts(
-    spark: "SparkSession", events: "DataFrame", folder: Folder, keep_in: FactsIn, made: Callable[[int], None]
+    spark: "SparkSession",
+    events: "DataFrame",
+    folder: Folder,
+    keep_in: FactsIn,
+    at_once: int,
+    made: Callable[[int], None],
 ) -> None:
     """Make the temporary views that questions read: the events, and each fact under its own name.
 
-    `made` is called with the number of facts made so far.
+    A fact is begun when those that it reads are made, `at_once` in parallel, so that the last tasks of one do not leave
+    a core without work. `made` is called with the number of facts made so far.
     """
     events.createOrReplaceTempView(EVENTS_VIEW)
-    stored: list[str] = []
-    for name in FACTS:
-        fact = spark.sql(compile_fact(name, "pyspark", events=EVENTS_VIEW, facts=stored))
-        if keep_in == "memory":
-            fact = fact.persist()
-            fact.count()
-        else:
-            path = folder.path(f"facts/{name}")
-            fact.write.mode("overwrite").parquet(path)
-            fact = spark.read.schema(fact.schema).parquet(path)
-        fact.createOrReplaceTempView(name)
-        stored.append(name)
-        made(len(stored))
+    waiting = {name: set(facts_of(name)) for name in FACTS}
+    running: dict[Future[None], str] = {}
+    stored: set[str] = set()
+    with ThreadPoolExecutor(at_once, "fact") as pool:
+        while waiting or running:
+            for name in [name for name, reads in waiting.items() if reads <= stored]:
+                reads = waiting.pop(name)
+                running[pool.submit(_make_fact, spark, name, reads, folder, keep_in)] = name
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                stored.add(running.pop(done))
+                done.result()
+                made(len(stored))
+
+
+def _make_fact(spark: "SparkSession", name: str, reads: Collection[str], folder: Folder, keep_in: FactsIn) -> None:
+    fact = spark.sql(compile_fact(name, "pyspark", events=EVENTS_VIEW, facts=reads))
+    if keep_in == "memory":
+        fact = fact.persist()
+        fact.count()
+    else:
+        path = folder.path(f"facts/{name}")
+        fact.write.mode("overwrite").parquet(path)
+        fact = spark.read.schema(fact.schema).parquet(path)
+    fact.createOrReplaceTempView(name)
 
 
 def answer_questions(spark: "SparkSession", at_once: int) -> Iterator[tuple[str, pa.Table]]:

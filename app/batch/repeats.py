@@ -96,8 +96,9 @@ def finish_part(finish: Finish, folder: Folder) -> int:
 
 def _places(part: Part, share: int, folder: Folder) -> npt.NDArray[np.int32]:
     with folder.open_input(_share_file(share)) as file:
-        rows: npt.NDArray[np.int32] = np.frombuffer(file.read(), np.int32).reshape(-1, 3)
-    return rows[(rows[:, 0] == part.split) & (rows[:, 1] == part.number), 2]
+        split, number, places = np.frombuffer(file.read(), np.int32).reshape(-1, 3).T
+    own: npt.NDArray[np.int32] = places[(split == part.split) & (number == part.number)]
+    return own
 
 
 def _share_file(share: int) -> str:

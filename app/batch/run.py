@@ -91,7 +91,7 @@ def _answer(
     spark: "SparkSession", ingested: Ingested, settings: Settings, stores: Sequence[Store], progress: Progress
 ) -> None:
     with progress.stage("facts", total=len(FACTS)) as advance:
-        make_facts(spark, ingested.events(spark), ingested.folder, settings.facts, advance)
+        make_facts(spark, ingested.events(spark), ingested.folder, settings.facts, settings.questions_at_once, advance)
     with progress.stage("questions", total=len(QUESTIONS)) as advance:
         for count, (name, answer) in enumerate(answer_questions(spark, settings.questions_at_once), 1):
             for store in stores:
