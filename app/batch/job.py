@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--staging", metavar="DIR", help="folder or gs:// address for files of the run (in --out)")
     parser.add_argument("--facts", default=default.facts, metavar="disk|memory", help="where facts are kept (disk)")
     parser.add_argument("--master", default=default.master, metavar="URL", help="Spark's master (local[*])")
-    parser.add_argument("--memory", default=default.memory, metavar="SIZE", help="heap of Spark's driver (2g)")
+    parser.add_argument("--memory", default=default.memory, metavar="SIZE", help="heap of Spark's driver (3g)")
     parser.add_argument("--split-mb", default=default.split_mb, type=int, metavar="N", help="MiB a task reads (32)")
     parser.add_argument(
         "--shuffle-partitions", default=default.shuffle_partitions, type=int, metavar="N", help="after a shuffle (4)"

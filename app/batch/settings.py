@@ -36,7 +36,7 @@ class Settings:
     """Where Spark keeps the facts that questions share."""
     master: str = "local[*]"
     """Spark's master. On a cluster that starts the job itself this is not used."""
-    memory: str = "2g"
+    memory: str = "3g"
     """The heap of Spark's driver, which on one machine is all of Spark's memory."""
     split_mb: int = 32
     """Size of a task's share of a plain file [MiB]."""
