@@ -9,7 +9,8 @@ _VIEW = """
     SELECT CAST(uuid() AS BINARY) AS event_id, to_timestamp(substring(event_time, 1, 19)) AS event_time, event_type,
         product_id, category_id, category_code, split_part(category_code, '.', 1) AS department,
         nullif(split_part(category_code, '.', 2), '') AS sub_category,
-        nullif(split_part(category_code, '.', 3), '') AS product, brand,
+        nullif(split_part(category_code, '.', 3), '') AS product,
+        brand,
         CAST(price AS DECIMAL(12, 2)) AS price, user_id, user_session, price = 0 AS zero_price, user_session IS NULL AS missing_session
     FROM raw
 """
