@@ -199,7 +199,7 @@ def test_a_missing_path_and_a_folder_are_errors_that_name_them(tmp_path: Path) -
         open_rows(str(tmp_path / "nowhere.csv"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.skipif(os.geteuid() == 0, reason="unavoidable: root may read every file")
 def test_a_file_without_permission_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "secret.csv", b"a")
     Path(path).chmod(0)

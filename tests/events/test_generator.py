@@ -250,7 +250,7 @@ def run(code: str, environment: dict[str, str] | None = None) -> str:
 def test_the_same_seed_gives_the_same_bytes_with_and_without_the_processor_s_vector_instructions() -> None:
     vectors = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
     if not vectors:
-        pytest.skip("numpy finds no vector instructions here that could be switched off")
+        pytest.skip("unavoidable: numpy finds no vector instructions here that could be switched off")
     here = hashlib.sha256(b"".join(generate(Settings(150_000, seed=7, bad=0.01)))).hexdigest()
     assert digest({}) == here
     assert digest({"NPY_DISABLE_CPU_FEATURES": " ".join(vectors)}) == here

@@ -149,7 +149,7 @@ def test_without_any_way_the_error_says_what_was_tried_and_what_to_do(
 def test_a_real_java_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     program = shutil.which("java", path=os.pathsep.join((os.defpath, "/usr/lib/jvm/default-java/bin")))
     if not program:
-        pytest.skip("no Java on this machine")
+        pytest.skip("unavoidable: no Java on this machine")
     found = probe(Path(program).resolve().parents[1])
     assert found
     assert found.version >= 8

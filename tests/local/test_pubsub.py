@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module", params=["google", "packaged"])
 def emulator(request: pytest.FixtureRequest) -> Iterator[PubsubEmulator]:
     if request.param == "google" and not google_emulator_jar():
-        pytest.skip("Google's emulator is not on this machine")
+        pytest.skip("unavoidable: Google's emulator is not on this machine")
     with pubsub_emulator(request.param) as running:
         yield running
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 @pytest.mark.parametrize("kind", ["google", "packaged"])
 def test_every_row_is_stored_a_duplicate_or_bad_and_all_is_counted(cloud: Emulators, kind: Kind) -> None:
     if kind == "google" and not google_emulator_jar():
-        pytest.skip("Google's emulator is not on this machine")
+        pytest.skip("unavoidable: Google's emulator is not on this machine")
     data, summary = generated(10_000, bad=0.01)
     messages = blocks(data)
     with pubsub_emulator(kind) as pubsub, environment(pubsub.environment):

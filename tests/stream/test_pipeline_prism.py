@@ -16,7 +16,7 @@ def prism_program() -> Path:
     try:
         return get_prism()
     except PrismMissing as missing:
-        pytest.skip(str(missing))
+        pytest.skip(f"unavoidable: {missing}")
 
 
 def test_counts_appear_while_events_come_and_are_right_at_the_end(
