@@ -10,8 +10,8 @@ _VIEW = """
         product_id, category_id, category_code, split_part(category_code, '.', 1) AS department,
         nullif(split_part(category_code, '.', 2), '') AS sub_category,
         nullif(split_part(category_code, '.', 3), '') AS product,
-        brand,
-        CAST(price AS DECIMAL(12, 2)) AS price, user_id, user_session, price = 0 AS zero_price, user_session IS NULL AS missing_session
+        brand, CAST(price AS DECIMAL(12, 2)) AS price, user_id, user_session, price = 0 AS zero_price,
+        user_session IS NULL AS missing_session
     FROM raw
 """
 
