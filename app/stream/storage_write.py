@@ -60,8 +60,9 @@ class TableWriter:
     def send(self, batch: pa.RecordBatch) -> None:
         """Append a batch. Raises AppendError."""
         for request in self._requests_of(batch.cast(self._schema)):
-            self._put(request)
             self._unanswered.append(request)
+            if self._requests:
+                self._requests.put(request)
             self._answer(_MAX_UNANSWERED)
 
     def flush(self) -> None:
@@ -84,27 +85,27 @@ class TableWriter:
         rows = types.AppendRowsRequest.ArrowData(rows=types.ArrowRecordBatch(serialized_record_batch=data))
         yield types.AppendRowsRequest(write_stream=f"{self._table}/streams/_default", arrow_rows=rows)
 
-    def _put(self, request: types.AppendRowsRequest) -> None:
-        if self._requests is None:
-            # The service wants the schema with the first request of a connection.
-            request.arrow_rows.writer_schema = types.ArrowSchema(
-                serialized_schema=self._schema.serialize().to_pybytes()
-            )
-            self._requests = queue.SimpleQueue()
+    def _open(self) -> None:
+        """Open a connection, send what is unanswered, and wait for the first answer, which is not read yet."""
+        # The service wants the schema with the first request of a connection.
+        schema = types.ArrowSchema(serialized_schema=self._schema.serialize().to_pybytes())
+        self._unanswered[0].arrow_rows.writer_schema = schema
+        self._requests = queue.SimpleQueue()
+        for request in self._unanswered:
             self._requests.put(request)
-            # The call waits until there is a request, so it must not be made before.
-            stream: Iterator[types.AppendRowsRequest] = iter(self._requests.get, None)
-            self._responses = iter(self._client.append_rows(stream, retry=None, timeout=_CONNECTION_SECONDS))
-        else:
-            self._requests.put(request)
+        requests = iter(self._requests.get, None)
+        self._responses = iter(self._client.append_rows(requests, retry=None, timeout=_CONNECTION_SECONDS))
 
     def _answer(self, allowed: int) -> None:
         """Read answers until at most `allowed` requests are without one."""
         began, attempt = time.monotonic(), 0
-        while len(self._unanswered) > allowed:
+        while self._unanswered and (self._responses is None or len(self._unanswered) > allowed):
             try:
-                self._read_answer()
-                attempt = 0
+                if self._responses is None:
+                    self._open()
+                else:
+                    self._read_answer(self._responses)
+                    attempt = 0
             except _TRANSIENT as error:
                 attempt += 1
                 self._reopen(error, attempt, time.monotonic() - began)
@@ -114,15 +115,9 @@ class TableWriter:
                     "app/events/warehouse.py, and may this account write to it?"
                 ) from error
 
-    def _read_answer(self) -> None:
-        if self._responses is None:
-            pending, self._unanswered = list(self._unanswered), deque()
-            for request in pending:
-                self._put(request)
-                self._unanswered.append(request)
-        assert self._responses is not None  # noqa: S101 - `_put` opened it
+    def _read_answer(self, responses: Iterator[types.AppendRowsResponse]) -> None:
         try:
-            response = next(self._responses)
+            response = next(responses)
         except StopIteration:
             raise exceptions.ServiceUnavailable("the service ended the connection") from None
         if response.error.code:
