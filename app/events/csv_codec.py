@@ -124,10 +124,12 @@ def split_rows(data: bytes, *, may_have_header: bool = False) -> list[bytes]:
     if data.startswith(BOM):
         data = data[len(BOM) :]
     if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").removesuffix(b"\r")
+        data = data.replace(b"\r\n", b"\n")
     rows = data.split(b"\n")
-    if not rows[-1]:
-        rows.pop()
+    # What stands behind the last line feed is a row unless it is nothing at all.
+    last = rows.pop()
+    if last:
+        rows.append(last.removesuffix(b"\r"))
     return rows[1:] if may_have_header and rows and rows[0] == HEADER else rows
 
 

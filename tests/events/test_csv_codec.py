@@ -65,6 +65,10 @@ def test_line_ends_a_header_and_a_byte_order_mark_do_not_change_the_events(
     assert decoded.events.equals(decode(GOOD + b"\n" + OTHER, source="test").events)
 
 
+def test_a_carriage_return_alone_is_a_row_without_columns() -> None:
+    assert reasons(b"\r") == [(Reason.MISSING_COLUMNS, None)]
+
+
 def test_line_ends_may_be_mixed() -> None:
     data = HEADER + b"\r\n" + GOOD + b"\n" + OTHER + b"\r\n" + GOOD
     assert decode(data, source="test").events.column("source_row").to_pylist() == [1, 2, 3]

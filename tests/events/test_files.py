@@ -107,7 +107,7 @@ def test_a_row_over_the_bytes_asked_for_is_a_block_of_its_own(tmp_path: Path) ->
     assert [block.data[:1] for block in read_blocks(path, 500, 100)] == [b"a", b"b", b"c"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.lists(
         st.one_of(
