@@ -3,9 +3,9 @@
 Hyper gives a new file a random id and the time in microseconds; all else is the same for the same rows, loaded by one
 thread. Both stand in places of their own, each with a checksum (CRC-32C) of the block around it:
 
-    0, 4096                 two headers of 4,096 bytes, the newer one counts: magic, at 80 the address of the database
-                            (from 8,192 on), at 96 the time, in the last 4 bytes the checksum of those before
-    8,192 + that address    the database: magic, at 16 its id of 16 bytes, at 48 a checksum
+    0, 4,096             two headers of 4,096 bytes, of which the newer one counts: magic, at 96 the time, in the last 4
+                         bytes the checksum of those before
+    a multiple of 128    the database: magic, at 16 its id of 16 bytes, at 48 a checksum
 
 A checksum is linear: it changes by the checksum of the change, however it was begun.
 """
@@ -18,10 +18,9 @@ from typing import Final
 _HEADER_BYTES: Final = 4096
 _HEADERS: Final = (0, _HEADER_BYTES)
 _HEADER_MAGIC: Final = b"Hyper\x08"
-_DATABASE_AT: Final = 80
 _TIME_AT: Final = 96
-_DATA: Final = 2 * _HEADER_BYTES
 _DATABASE_MAGIC: Final = b"HyperDB\0"
+_ALIGNMENT: Final = 128
 _ID_AT: Final = 16
 _ID_BYTES: Final = 16
 _DATABASE_CHECKSUM_AT: Final = 48
@@ -36,11 +35,8 @@ def make_stable(path: Path) -> bool:
     Returns False, and leaves the file as it is, where it is not of the form that is known.
     """
     data = bytearray(path.read_bytes())
-    databases = {_address(data, header) for header in _HEADERS}
-    if len(databases) != 1:
-        return False
-    (database,) = databases
-    if database is None or data[database : database + len(_DATABASE_MAGIC)] != _DATABASE_MAGIC:
+    database = _find_database(data)
+    if database is None or not all(_is_header(data, at) for at in _HEADERS):
         return False
     for header in _HEADERS:
         _replace(data, header + _TIME_AT, _TIME, header, header + _HEADER_BYTES - _CHECKSUM_BYTES)
@@ -51,14 +47,18 @@ def make_stable(path: Path) -> bool:
     return True
 
 
-def _address(data: bytearray, header: int) -> int | None:
-    """Where a header says that the database is; None where it is no header, or its checksum is not as it is known."""
-    end = header + _HEADER_BYTES - _CHECKSUM_BYTES
-    if len(data) < _DATA or data[header : header + len(_HEADER_MAGIC)] != _HEADER_MAGIC:
-        return None
-    if _checksum(data[header:end]) != struct.unpack_from("<I", data, end)[0]:
-        return None
-    return _DATA + int(struct.unpack_from("<Q", data, header + _DATABASE_AT)[0])
+def _is_header(data: bytearray, at: int) -> bool:
+    end = at + _HEADER_BYTES - _CHECKSUM_BYTES
+    if len(data) < at + _HEADER_BYTES or data[at : at + len(_HEADER_MAGIC)] != _HEADER_MAGIC:
+        return False
+    return data[end : at + _HEADER_BYTES] == struct.pack("<I", _checksum(data[at:end]))
+
+
+def _find_database(data: bytearray) -> int | None:
+    at = data.find(_DATABASE_MAGIC)
+    while at >= 0 and at % _ALIGNMENT:
+        at = data.find(_DATABASE_MAGIC, at + 1)
+    return at if at >= 0 else None
 
 
 def _replace(data: bytearray, at: int, new: bytes, start: int, checksum_at: int) -> None:

@@ -215,7 +215,14 @@ def _named(name: str) -> tsc.RequestOptions:
 
 @contextmanager
 def _signed_in(server: tsc.Server, token: tsc.PersonalAccessTokenAuth) -> Iterator[None]:
-    server.auth.sign_in(token)
+    try:
+        server.auth.sign_in(token)
+    except FailedSignInError as error:
+        # The library calls an expired session so, too; here it is the token.
+        raise PublishError(
+            f"{server.server_address} refused the token {token.token_name!r} for the site {token.site_id!r} "
+            f"({_short(error)}); check {TOKEN_NAME}, {TOKEN_SECRET} and {SITE}: a token ends after 15 days without use"
+        ) from error
     try:
         yield
     finally:
@@ -230,11 +237,6 @@ def _understood(target: Target, name: str) -> Iterator[None]:
     """Turn the library's errors into ours: those worth another attempt, and those to be read by a person."""
     try:
         yield
-    except FailedSignInError as error:
-        raise PublishError(
-            f"{target.server} refused the token {target.token_name!r} for the site {target.site!r} ({_short(error)}); "
-            f"check {TOKEN_NAME}, {TOKEN_SECRET} and {SITE}: a token ends after 15 days without use"
-        ) from error
     except (LostConnection, Timeout) as error:
         raise _LostError(f"the connection was lost ({_short(error)})") from error
     except NotSignedInError as error:

@@ -12,7 +12,9 @@ SignIn = Literal["oauth", "service-account"]
 PROJECT_TO_TYPE: Final = "your-project-id"
 """Stands for the project's id where none is known: the one thing that is left to type in Tableau."""
 
-_NAME: Final = re.compile(r"(?P<project>[a-z][a-z0-9.:-]{4,62}[a-z0-9])\.(?P<dataset>\w{1,1024})", re.ASCII)
+_NAME: Final = re.compile(
+    r"(?P<project>(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9])\.(?P<dataset>\w{1,1024})", re.ASCII
+)
 _SCOPES: Final = " ".join(
     f"https://www.googleapis.com/auth/{scope}" for scope in ("bigquery", "userinfo.profile", "userinfo.email")
 )
