@@ -60,6 +60,7 @@ def tableau_server() -> Iterator[TableauServer]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     state: TableauServer
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so

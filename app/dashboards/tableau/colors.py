@@ -1,4 +1,4 @@
-"""Colours that a colour-blind person can tell apart (Okabe and Ito's), the same as the events have in the report."""
+"""Colours that a colour-blind person can tell apart: Okabe and Ito's, with greys that are darker than all of them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -13,7 +13,7 @@ INK: Final = "#333333"
 EVENT_TYPES: Final[Mapping[str, str]] = {
     string_value("view"): "#0072b2",
     string_value("cart"): "#e69f00",
-    string_value("remove_from_cart"): "#999999",
+    string_value("remove_from_cart"): "#666666",
     string_value("purchase"): "#009e73",
 }
 ANOMALIES: Final[Mapping[str, str]] = {"false": MAIN, "true": SECOND}
@@ -23,7 +23,7 @@ SEGMENTS: Final[Mapping[str, str]] = {
     string_value("at_risk"): "#d55e00",
     string_value("big_spenders"): "#cc79a7",
     string_value("new"): "#f0e442",
-    string_value("lost"): "#999999",
+    string_value("lost"): "#444444",
     string_value("regular"): "#0072b2",
 }
 BY_COLUMN: Final[Mapping[str, Mapping[str, str]]] = {

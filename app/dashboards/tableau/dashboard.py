@@ -189,7 +189,7 @@ def xml(dashboard: Dashboard, sources: Mapping[str, Source]) -> Element:
 def window(dashboard: Dashboard, *, opened: bool) -> Element:
     """Give the dashboard's window; the opened one is what the workbook shows first."""
     viewpoints = [
-        element("viewpoint", {"name": sheet.name}, [element("zoom", {"type": "entire-view"})])
+        element("viewpoint", {"name": sheet.name}, [element("zoom", {"type": sheet.zoom})])
         for sheet in sorted(dashboard.sheets, key=lambda sheet: sheet.name)
     ]
     return element(

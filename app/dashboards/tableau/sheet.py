@@ -54,6 +54,13 @@ class Sheet:
     """Measures side by side: a bar each (mark Bar) or a column of a table each (mark Text)."""
     line: Pill | None = None
     """A measure drawn as a line on the same axis as the measure of the rows."""
+    long: bool = False
+    """Whether it may have more rows than fit, so that it scrolls in place of getting smaller."""
+
+    @property
+    def zoom(self) -> str:
+        """How Tableau fits it into its place."""
+        return "fit-width" if self.long else "entire-view"
 
     @property
     def pills(self) -> tuple[Pill, ...]:
@@ -74,6 +81,11 @@ def measure(column: str) -> Pill:
     return Pill(column)
 
 
+def mean(column: str) -> Pill:
+    """Take the mean of a column that is a heading elsewhere, to sort by."""
+    return Pill(column, "Avg", "quantitative")
+
+
 def day(column: str) -> Pill:
     """Put a date on a shelf as an axis of days."""
     return Pill(column, "Day-Trunc", "quantitative")
@@ -87,4 +99,5 @@ def text_table(name: str, source: Source) -> Sheet:
         "Text",
         rows=tuple(Pill(field.name) for field in source.fields if field.role == "dimension"),
         values=tuple(Pill(field.name) for field in source.fields if field.role == "measure"),
+        long=True,
     )

@@ -18,7 +18,11 @@ _WHOLE_STRIP: Final = 2147483647
 def xml(sheet: Sheet, source: Source, caption: str) -> Element:
     """Give the worksheet. Raises KeyError where the sheet names a column that the source does not have."""
     title = formatted_text((sheet.name, {"bold": "true", "fontcolor": colors.INK, "fontsize": 12}))
-    options = [element("title", children=[title]), element("caption", children=[formatted_text(caption)])]
+    options = [
+        element("title", children=[title]),
+        element("caption", children=[formatted_text(caption)]),
+        element("alt-text", children=[formatted_text(f"{sheet.name}. {caption}")]),
+    ]
     rows, columns = _shelves(sheet, source)
     table = [
         element("view", children=_view(sheet, source)),
@@ -61,7 +65,7 @@ def window(sheet: Sheet, source: Source) -> Element:
         {"class": "worksheet", "name": sheet.name},
         [
             element("cards", children=edges),
-            element("viewpoint", children=[element("zoom", {"type": "entire-view"})]),
+            element("viewpoint", children=[element("zoom", {"type": sheet.zoom})]),
             element("simple-id", {"uuid": simple_id("window", sheet.name)}),
         ],
     )
@@ -197,7 +201,7 @@ def _pane(
             element("view", children=[element("breakdown", {"value": "auto"})]),
             element("mark", {"class": mark}),
             *([element("encodings", children=encodings)] if encodings else []),
-            element("style", children=[element("style-rule", {"element": "mark"}, formats)]),
+            *([element("style", children=[element("style-rule", {"element": "mark"}, formats)])] if formats else []),
         ],
     )
 

@@ -23,6 +23,7 @@ VOLUME: Final = Sheet(
     rows=(dimension("department"), dimension("sub_category")),
     columns=(measure("views"), measure("carts"), measure("purchases")),
     sorts=(Sort(dimension("department"), measure("views")), Sort(dimension("sub_category"), measure("views"))),
+    long=True,
 )
 RATE: Final = Sheet(
     "Purchase conversion rate by sub-category",
@@ -34,6 +35,7 @@ RATE: Final = Sheet(
     label=(measure("conversion_rate"),),
     tooltip=(measure("events"), measure("view_share"), measure("cart_share")),
     sorts=(Sort(dimension("sub_category"), measure("conversion_rate")),),
+    long=True,
 )
 PURCHASES_BY_CATEGORY: Final = Sheet(
     "Purchases by category",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.dashboards.tableau.sheet import Sheet, Sort, day, dimension, measure
+from app.dashboards.tableau.sheet import Sheet, Sort, day, dimension, mean, measure
 
 COHORTS: Final = Sheet(
     "Weekly retention of cohorts",
@@ -22,7 +22,7 @@ RFM: Final = Sheet(
     columns=(dimension("frequency_score"),),
     color=measure("revenue"),
     label=(measure("users"),),
-    sorts=(Sort(dimension("recency_score"), measure("recency_score")),),
+    sorts=(Sort(dimension("recency_score"), mean("recency_score")),),
 )
 SEGMENTS: Final = Sheet(
     "Buyers by segment",
@@ -44,6 +44,7 @@ BOUGHT_TOGETHER: Final = Sheet(
     label=(measure("sessions"),),
     tooltip=(measure("support"), measure("confidence")),
     sorts=(Sort(dimension("label_a"), measure("sessions")),),
+    long=True,
 )
 SESSIONS: Final = Sheet(
     "Sessions by day",
