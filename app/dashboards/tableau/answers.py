@@ -51,12 +51,15 @@ def from_warehouse(warehouse: Warehouse, questions: Mapping[str, Question] = QUE
         for name, question in questions.items():
             order = ", ".join(f"`{column}` {'ASC' if ascending else 'DESC'}" for column, ascending in question.order_by)
             view = f"`{warehouse.project}.{warehouse.dataset}.{name}`"
-            rows = client.query(f"SELECT * FROM {view} ORDER BY {order}").result()  # noqa: S608 - names of our own
+            sql = f"SELECT * FROM {view} ORDER BY {order}"  # noqa: S608 - names of our own
+            rows = client.query(sql, project=warehouse.billing_project or warehouse.project).result()
             tables[name] = rows.to_arrow(create_bqstorage_client=False)
-    except (GoogleAPIError, GoogleAuthError, ProjectMissingError) as error:
+    except (GoogleAuthError, ProjectMissingError) as error:
+        raise AnswersError(f"{_line(error)}; sign in by `gcloud auth application-default login`") from error
+    except GoogleAPIError as error:
+        dataset = f"{warehouse.project}.{warehouse.dataset}"
         raise AnswersError(
-            f"BigQuery did not answer from {warehouse.project}.{warehouse.dataset}: {error}. "
-            "The dataset needs a view for each question; sign in by `gcloud auth application-default login`"
+            f"BigQuery did not answer from {dataset}, which needs a view for each question: {_line(error)}"
         ) from error
     return Answers(conformed(tables, questions), datetime.now(UTC).strftime(_TABLEAU_TIME))
 
@@ -74,6 +77,10 @@ def conformed(answers: Mapping[str, pa.Table], questions: Mapping[str, Question]
     if not tables:
         raise AnswersError("no answer to any question of app.analytics; run scripts/demo first")
     return tables
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 @contextmanager
