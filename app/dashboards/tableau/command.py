@@ -84,7 +84,10 @@ def _build(options: argparse.Namespace) -> int:
         return DONE
     sys.stdout.write(f"{package}  {len(rows)} questions, {sum(rows.values()):,} rows\n")
     if warehouse.project == PROJECT_TO_TYPE:
-        sys.stdout.write("The live sources ask for your project's id; name it with --live PROJECT.DATASET.\n")
+        sys.stdout.write(
+            "The live sources need your project's id: name it with --live PROJECT.DATASET, or in the files in place of "
+            f"{PROJECT_TO_TYPE}.\n"
+        )
     return DONE
 
 

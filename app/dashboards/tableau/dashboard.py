@@ -17,8 +17,8 @@ SIZE: Final = {"minwidth": 1000, "minheight": 620, "maxwidth": 1366, "maxheight"
 """In pixels: from a small window to the screen of a laptop; between them it takes what there is."""
 
 _WHOLE: Final = 100_000
-_HEAD: Final = 15_000
-"""The height of the title and of the choices, in hundred-thousandths of the dashboard's."""
+_TITLE_PIXELS: Final = 56
+_CONTROL_PIXELS: Final = 60
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ class _Zones:
 
     def root(self) -> Element:
         whole = _Box(0, 0, _WHOLE, _WHOLE)
-        head, body = whole.split((_HEAD, _WHOLE - _HEAD), down=True)
-        title, controls = head.split((1, 1), down=True)
+        heights = (_TITLE_PIXELS, _CONTROL_PIXELS, SIZE["maxheight"] - _TITLE_PIXELS - _CONTROL_PIXELS)
+        title, controls, body = whole.split(heights, down=True)
         rows = body.split([1] * len(self.dashboard.rows), down=True) if self.dashboard.rows else []
         children = [
             self.title(title),
-            self.flow(controls, self.controls(controls)),
+            self.flow(controls, self.controls(controls), pixels=_CONTROL_PIXELS),
             *(self.row(row, box) for row, box in zip(self.dashboard.rows, rows, strict=True)),
         ]
         return self.zone(whole, {"type-v2": "layout-basic"}, [self.flow(whole, children, down=True)], margin=8)
@@ -105,7 +105,7 @@ class _Zones:
             (self.dashboard.name, {"bold": "true", "fontcolor": colors.INK, "fontsize": 16}),
             (f"   {self.dashboard.subtitle} {self.scope()}", {"fontcolor": colors.INK, "fontsize": 9}),
         )
-        return self.zone(box, {"type-v2": "text"}, [texts])
+        return self.zone(box, {"type-v2": "text"}, [texts], pixels=_TITLE_PIXELS)
 
     def scope(self) -> str:
         """Say which sheets a choice does not act on, since their questions have no such column."""
@@ -152,27 +152,38 @@ class _Zones:
             [self.zone(part, {"name": sheet.name}) for sheet, part in zip(row.sheets, boxes, strict=True)],
         )
 
-    def flow(self, box: _Box, children: Sequence[Element], *, down: bool = False) -> Element:
-        return self.zone(box, {"param": "vert" if down else "horz", "type-v2": "layout-flow"}, children, margin=None)
+    def flow(self, box: _Box, children: Sequence[Element], *, down: bool = False, pixels: int | None = None) -> Element:
+        """Children below or beside one another; they take the whole of it."""
+        attributes = {"param": "vert" if down else "horz", "type-v2": "layout-flow"}
+        return self.zone(box, attributes, children, margin=None, pixels=pixels)
 
     def zone(
-        self, box: _Box, attributes: Mapping[str, str], children: Sequence[Element] = (), margin: int | None = 4
+        self,
+        box: _Box,
+        attributes: Mapping[str, str],
+        children: Sequence[Element] = (),
+        *,
+        margin: int | None = 4,
+        pixels: int | None = None,
     ) -> Element:
+        """A part of the dashboard; `pixels` is its height where that stays whatever the dashboard's is."""
         formats = {"border-color": "#000000", "border-style": "none", "border-width": "0", "margin": str(margin)}
         style = element(
             "zone-style",
             children=[element("format", {"attr": name, "value": value}) for name, value in formats.items()],
         )
+        fixed = {"fixed-size": pixels, "is-fixed": "true"} if pixels else {}
         return element(
             "zone",
-            {**box.attributes, "id": next(self.numbers), **attributes},
+            {**box.attributes, "id": next(self.numbers), **attributes, **fixed},
             [*children, *([style] if margin is not None else [])],
         )
 
 
 def xml(dashboard: Dashboard, sources: Mapping[str, Source]) -> Element:
     """Give the dashboard. `sources` are those of its sheets, by question."""
-    children = [element("style"), element("size", {**SIZE, "sizing-mode": "range"})]
+    size: dict[str, str | int] = {**SIZE, "sizing-mode": "range"}
+    children = [element("style"), element("size", size)]
     choices = dashboard.choices(sources)
     if choices:
         children += [

@@ -11,7 +11,9 @@ from app.dashboards.tableau.markup import Element, element
 DataType = Literal["integer", "real", "string", "date", "datetime", "boolean"]
 Role = Literal["dimension", "measure"]
 Kind = Literal["nominal", "ordinal", "quantitative"]
-Derivation = Literal["None", "Sum", "Avg", "Day-Trunc", "Attribute"]
+Derivation = Literal["None", "Sum", "Avg", "Day-Trunc"]
+Run = tuple[str, dict[str, str | int]]
+"""Text with attributes such as `bold` and `fontsize`."""
 
 SHARE: Final = "0 to 1"
 MONEY: Final = "store currency"
@@ -23,7 +25,6 @@ _PREFIXES: Final[dict[Derivation, str]] = {
     "Sum": "sum",
     "Avg": "avg",
     "Day-Trunc": "tdy",
-    "Attribute": "attr",
 }
 _SUFFIXES: Final[dict[Kind, str]] = {"nominal": "nk", "ordinal": "ok", "quantitative": "qk"}
 
@@ -130,8 +131,8 @@ def data_type(type_: pa.DataType) -> DataType:
     raise TypeError(f"Tableau has no type for {type_}; say in app.dashboards.tableau.fields what it is to be")
 
 
-def formatted_text(*runs: str | tuple[str, dict[str, str | int]]) -> Element:
-    """Give text with, for each run, attributes like `bold` and `fontsize`."""
+def formatted_text(*runs: str | Run) -> Element:
+    """Give text in runs, one after the other."""
     pairs = [run if isinstance(run, tuple) else (run, {}) for run in runs]
     return element("formatted-text", children=[element("run", attributes, text=text) for text, attributes in pairs])
 

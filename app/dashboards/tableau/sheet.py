@@ -39,7 +39,10 @@ class Sort:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A worksheet. Dimensions on a shelf stand in one another, measures beside one another."""
+    """A worksheet. Dimensions on a shelf stand in one another, measures beside one another.
+
+    A comma in the name would break the actions, which list sheets by comma. `note` says in the title how to read it.
+    """
 
     name: str
     question: str
@@ -54,6 +57,7 @@ class Sheet:
     """Measures side by side: a bar each (mark Bar) or a column of a table each (mark Text)."""
     line: Pill | None = None
     """A measure drawn as a line on the same axis as the measure of the rows."""
+    note: str = ""
     long: bool = False
     """Whether it may have more rows than fit, so that it scrolls in place of getting smaller."""
 

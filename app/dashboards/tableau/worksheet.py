@@ -5,7 +5,7 @@ from typing import Final
 
 from app.dashboards.tableau import colors, parameters
 from app.dashboards.tableau.datasource import Source
-from app.dashboards.tableau.fields import Instance, formatted_text
+from app.dashboards.tableau.fields import Instance, Run, formatted_text
 from app.dashboards.tableau.identity import simple_id
 from app.dashboards.tableau.markup import Element, element
 from app.dashboards.tableau.sheet import Pill, Sheet
@@ -17,9 +17,11 @@ _WHOLE_STRIP: Final = 2147483647
 
 def xml(sheet: Sheet, source: Source, caption: str) -> Element:
     """Give the worksheet. Raises KeyError where the sheet names a column that the source does not have."""
-    title = formatted_text((sheet.name, {"bold": "true", "fontcolor": colors.INK, "fontsize": 12}))
+    title: list[Run] = [(sheet.name, {"bold": "true", "fontcolor": colors.INK, "fontsize": 12})]
+    if sheet.note:
+        title.append((f" \N{EN DASH} {sheet.note}", {"fontcolor": colors.INK, "fontsize": 9}))
     options = [
-        element("title", children=[title]),
+        element("title", children=[formatted_text(*title)]),
         element("caption", children=[formatted_text(caption)]),
         element("alt-text", children=[formatted_text(f"{sheet.name}. {caption}")]),
     ]

@@ -14,7 +14,7 @@ DAILY_EVENTS: Final = Sheet(
     tooltip=(measure("users"), measure("sessions"), measure("revenue")),
 )
 EVENTS_BY_HOUR: Final = Sheet(
-    "Sum of prices by hour, coloured by mean price",
+    "Prices by hour and event type",
     "hourly_activity",
     "Square",
     rows=(dimension("hour"),),
@@ -22,6 +22,7 @@ EVENTS_BY_HOUR: Final = Sheet(
     color=measure("price_mean"),
     label=(measure("price_sum"),),
     tooltip=(measure("events"),),
+    note="label: sum of prices, colour: mean price (store currency)",
 )
 EVENT_TYPES: Final = Sheet(
     "Event types",
@@ -32,6 +33,7 @@ EVENT_TYPES: Final = Sheet(
     color=dimension("event_type"),
     label=(measure("share"),),
     sorts=(Sort(dimension("event_type"), measure("events")),),
+    note="label: share of all events",
 )
 MOST_VIEWED: Final = Sheet(
     "Most viewed sub-categories",
@@ -50,6 +52,7 @@ VIEWS_BY_CATEGORY: Final = Sheet(
     columns=(measure("views"),),
     label=(measure("share"),),
     sorts=(Sort(dimension("department"), measure("views")),),
+    note="label: share of all views",
 )
 REVENUE: Final = Sheet(
     "Revenue and anomalies",
@@ -60,5 +63,6 @@ REVENUE: Final = Sheet(
     color=dimension("is_anomaly"),
     tooltip=(measure("purchases"), measure("deviation")),
     line=measure("mean_7d"),
+    note="bars: revenue of the day, line: mean of the 7 days before (store currency)",
 )
 SHEETS: Final = (DAILY_EVENTS, EVENTS_BY_HOUR, EVENT_TYPES, MOST_VIEWED, VIEWS_BY_CATEGORY, REVENUE)

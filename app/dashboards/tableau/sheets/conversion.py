@@ -24,6 +24,7 @@ VOLUME: Final = Sheet(
     columns=(measure("views"), measure("carts"), measure("purchases")),
     sorts=(Sort(dimension("department"), measure("views")), Sort(dimension("sub_category"), measure("views"))),
     long=True,
+    note="views, carts and purchases",
 )
 RATE: Final = Sheet(
     "Purchase conversion rate by sub-category",
@@ -36,6 +37,7 @@ RATE: Final = Sheet(
     tooltip=(measure("events"), measure("view_share"), measure("cart_share")),
     sorts=(Sort(dimension("sub_category"), measure("conversion_rate")),),
     long=True,
+    note="purchases per view, colour: purchases of all events",
 )
 PURCHASES_BY_CATEGORY: Final = Sheet(
     "Purchases by category",
@@ -46,6 +48,7 @@ PURCHASES_BY_CATEGORY: Final = Sheet(
     label=(measure("share"),),
     tooltip=(measure("revenue"), measure("revenue_share")),
     sorts=(Sort(dimension("department"), measure("purchases")),),
+    note="label: share of all purchases",
 )
 TOP_BRANDS: Final = Sheet(
     "Top 20 brands",
@@ -68,5 +71,6 @@ ABANDONED_CARTS: Final = Sheet(
         measure("abandoned_rate"),
         measure("abandoned_items"),
     ),
+    note="value of what was left (store currency)",
 )
 SHEETS: Final = (FUNNEL, VOLUME, RATE, PURCHASES_BY_CATEGORY, TOP_BRANDS, ABANDONED_CARTS)

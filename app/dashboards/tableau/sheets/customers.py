@@ -13,9 +13,10 @@ COHORTS: Final = Sheet(
     color=measure("retention"),
     label=(measure("retention"),),
     tooltip=(measure("active_users"), measure("cohort_users")),
+    note="share of a week's new visitors who are active weeks later",
 )
 RFM: Final = Sheet(
-    "Buyers by recency and frequency, coloured by revenue",
+    "Buyers by recency and frequency",
     "rfm_segments",
     "Square",
     rows=(dimension("recency_score"),),
@@ -23,6 +24,7 @@ RFM: Final = Sheet(
     color=measure("revenue"),
     label=(measure("users"),),
     sorts=(Sort(dimension("recency_score"), mean("recency_score")),),
+    note="5 is best; label: buyers, colour: revenue (store currency)",
 )
 SEGMENTS: Final = Sheet(
     "Buyers by segment",
@@ -33,6 +35,7 @@ SEGMENTS: Final = Sheet(
     color=dimension("segment"),
     label=(measure("revenue"),),
     sorts=(Sort(dimension("segment"), measure("users")),),
+    note="label: revenue (store currency)",
 )
 BOUGHT_TOGETHER: Final = Sheet(
     "Products bought together",
@@ -45,6 +48,7 @@ BOUGHT_TOGETHER: Final = Sheet(
     tooltip=(measure("support"), measure("confidence")),
     sorts=(Sort(dimension("label_a"), measure("sessions")),),
     long=True,
+    note="sessions that bought both, colour: lift, 1 is chance",
 )
 SESSIONS: Final = Sheet(
     "Sessions by day",
