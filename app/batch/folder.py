@@ -1,5 +1,6 @@
 """A folder that Spark's tasks and the driver write to: local, or in Cloud Storage."""
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,4 +88,6 @@ class Folder:
     def _filesystem(self) -> Any:
         import fsspec
 
-        return fsspec.core.url_to_fs(self.root)[0]
+        # The emulator takes anybody; without a word gcsfs would look for credentials.
+        options = {"token": "anon"} if os.environ.get("STORAGE_EMULATOR_HOST") else {}
+        return fsspec.core.url_to_fs(self.root, **options)[0]

@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         "--questions-at-once", default=default.questions_at_once, type=int, metavar="N", help="in parallel (2)"
     )
     parser.add_argument(
-        "--gcs-connector", default="", metavar="JAR", help="jar or Maven coordinates, for a --staging in gs://"
+        "--gcs-connector", default="", metavar="JAR", help="gcs-connector-3.1.3-shaded.jar, for a --staging in gs://"
     )
     parser.add_argument(
         "--spark", action="append", default=[], metavar="KEY=VALUE", help="a further setting of Spark; may be repeated"

@@ -8,9 +8,6 @@ from typing import Final, Literal, get_args
 
 from app.batch.errors import SettingsError
 
-GCS_CONNECTOR: Final = "com.google.cloud.bigdataoss:gcs-connector:3.1.3"
-"""Maven's name of the library by which Spark itself reads and writes gs:// (classifier `shaded`)."""
-
 FactsIn = Literal["disk", "memory"]
 
 _SIZE: Final = re.compile(r"[1-9]\d*[mg]")
@@ -45,7 +42,8 @@ class Settings:
     questions_at_once: int = 2
     """How many questions Spark answers at a time."""
     gcs_connector: str = ""
-    """The GCS connector that Spark loads: a jar's path or Maven coordinates. Empty: Spark has it, or needs none."""
+    """The jar by which Spark itself reads and writes a `staging` in gs://, Maven's
+    com.google.cloud.bigdataoss:gcs-connector:3.1.3 of classifier `shaded`. Empty: Spark has it, or needs none."""
     spark: Mapping[str, str] = field(default_factory=dict)
     """Further Spark settings; they win over the job's own."""
 
@@ -67,6 +65,10 @@ class Settings:
                 f"master: {self.master!r} is no Spark master; for example local[*] or local[2]",
             ),
             (bool(_SIZE.fullmatch(self.memory)), f"memory: {self.memory!r} is no size; for example 2g or 900m"),
+            (
+                self.gcs_connector in ("", self.gcs_connector.removesuffix(".jar") + ".jar"),
+                f"gcs_connector: {self.gcs_connector!r} is no jar; for example gcs-connector-3.1.3-shaded.jar",
+            ),
             (1 <= self.split_mb <= 1024, f"split_mb: {self.split_mb} is not in 1 to 1024; for example 32"),
             (
                 1 <= self.shuffle_partitions <= 100_000,

@@ -28,6 +28,8 @@ _SETTINGS: Final = {
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    # As pyarrow writes them: microseconds in UTC, not Spark's old type without a time zone.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.scheduler.mode": "FAIR",
@@ -103,8 +105,10 @@ def spark_settings(settings: Settings, local_dir: Path) -> dict[str, str]:
 
 
 def _gcs_settings(connector: str) -> dict[str, str]:
-    chosen = {"spark.jars" if connector.endswith(".jar") else "spark.jars.packages": connector}
-    chosen |= {
+    chosen = {
+        "spark.jars": connector,
+        # The connector calls a method for it that Hadoop 3.5 has no more.
+        "spark.hadoop.parquet.hadoop.vectored.io.enabled": "false",
         "spark.hadoop.fs.gs.impl": "com.google.cloud.hadoop.fs.gcs.GoogleHadoopFileSystem",
         "spark.hadoop.fs.AbstractFileSystem.gs.impl": "com.google.cloud.hadoop.fs.gcs.GoogleHadoopFS",
         **_GCS_SIZES,

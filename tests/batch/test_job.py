@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,6 +200,27 @@ def test_objects_in_cloud_storage_are_read_as_files_are(files: list[Path], done:
     found, local = contents(tmp_path / "out"), contents(done)
     assert found.pop("bad_events") != local.pop("bad_events")  # these name the objects
     assert found == local
+
+
+def test_files_of_the_run_may_be_in_cloud_storage(files: list[Path], done: Path, tmp_path: Path) -> None:
+    jar = _gcs_connector(tmp_path)
+    with gcs_emulator() as emulator:
+        emulator.create_bucket("staging")
+        with jobs(tmp_path, **emulator.environment) as cloud:
+            staging = ("--staging", "gs://staging/batch", "--gcs-connector", jar)
+            outcome = cloud.run("--events", *files, "--out", tmp_path / "out", "--split-mb", "1", *staging)
+        assert outcome.code == 0, outcome.said
+        assert not [file for file in emulator.folder.rglob("*.parquet") if file.is_file()]
+    assert contents(tmp_path / "out") == contents(done)
+
+
+def _gcs_connector(folder: Path) -> Path:
+    if not shutil.which("mvn"):
+        pytest.skip(f"{UNAVOIDABLE}the connector's jar comes by Maven, which is not here")
+    artifact = "com.google.cloud.bigdataoss:gcs-connector:3.1.3:jar:shaded"
+    command = ["mvn", "-q", "dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
+    return folder / "gcs-connector-3.1.3-shaded.jar"
 
 
 @pytest.mark.parametrize("stage", ["reading", "facts", "questions", "stores"])

@@ -19,6 +19,7 @@ def settings(**values: Any) -> Settings:
         ({"memory": "2 GB"}, "2 GB"),
         ({"master": "lokal"}, "lokal"),
         ({"facts": "tape"}, "tape"),
+        ({"gcs_connector": "gcs-connector"}, "gcs-connector"),
         ({"split_mb": 0}, "split_mb: 0"),
         ({"shuffle_partitions": -1}, "shuffle_partitions: -1"),
         ({"questions_at_once": 0}, "questions_at_once: 0"),
