@@ -37,7 +37,7 @@ def test_binds_the_live_workbook_to_a_dataset(run: Path, tmp_path: Path, capsys:
     said = json.loads(capsys.readouterr().out)
     assert said["workbook"] == str(tmp_path / "Shop.twbx")
     assert set(said["rows"]) == set(QUESTIONS)
-    files = [tmp_path / "Shop live.twb", *(tmp_path / "datasources").glob("*.tds")]
+    files = [tmp_path / "Shop-live.twb", *(tmp_path / "datasources").glob("*.tds")]
     for file in files:
         for connection in etree.parse(file).findall(".//named-connection/connection"):
             assert (connection.get("CATALOG"), connection.get("EXECCATALOG")) == ("my-project", "payer-project")

@@ -17,7 +17,7 @@ from app.dashboards.tableau.warehouse import Warehouse
 from app.dashboards.tableau.workbook import workbook_of
 
 PACKAGE: Final = "Shop.twbx"
-LIVE: Final = "Shop live.twb"
+LIVE: Final = "Shop-live.twb"
 SOURCES: Final = "datasources"
 
 
@@ -31,7 +31,7 @@ def build_workbook(
     """Write the workbook with its data into a directory, and give its path.
 
     `results` is what a run left, or answers by question. Beside the package (`Shop.twbx`) stand the same workbook on
-    the live warehouse (`Shop live.twb`) and its sources alone (`datasources/QUESTION.tds`). Equal input gives equal
+    the live warehouse (`Shop-live.twb`) and its sources alone (`datasources/QUESTION.tds`). Equal input gives equal
     bytes. A question without an answer is left out.
 
     Raises:

@@ -172,7 +172,7 @@ class _Zones:
             "zone-style",
             children=[element("format", {"attr": name, "value": value}) for name, value in formats.items()],
         )
-        fixed = {"fixed-size": pixels, "is-fixed": "true"} if pixels else {}
+        fixed: dict[str, str | int] = {"fixed-size": pixels, "is-fixed": "true"} if pixels else {}
         return element(
             "zone",
             {**box.attributes, "id": next(self.numbers), **attributes, **fixed},
