@@ -17,6 +17,7 @@ from app.batch.ingest import Ingested, ingest
 from app.batch.progress import Progress
 from app.batch.settings import Settings
 from app.batch.spark_session import spark_session
+from app.batch.staging import staging_folder
 from app.batch.stores import Run, Store, Stored
 from app.events.files import EventFile, EventFileError, describe, expand
 from app.events.ledger import Ledger, LedgerError
@@ -55,7 +56,8 @@ def run_batch(settings: Settings, stores: Sequence[Store], progress: Progress) -
         for store in stores:
             stack.callback(store.close)
             store.open(run)
-        folder = stack.enter_context(_staging(settings, run))
+        staging = settings.staging or str(settings.out.absolute() / _STAGING)
+        folder = stack.enter_context(staging_folder(staging, run))
         stack.enter_context(_explained(folder, needed))
         _warn_of_little_space(folder, needed)
         with progress.stage("spark"):
@@ -115,21 +117,6 @@ def _commit(spark: "SparkSession", ingested: Ingested, stores: Sequence[Store]) 
 def _ledger(ingested: Ingested, stored: Stored) -> Ledger:
     """The reader's count of rows against the store's count of what it holds."""
     return Ledger(ingested.rows, stored.events, ingested.duplicates, stored.bad_events)
-
-
-@contextmanager
-def _staging(settings: Settings, run: Run) -> Iterator[Folder]:
-    """The run's staging folder, removed at its end; what killed runs left there is removed first."""
-    root = settings.staging or str(settings.out.absolute() / _STAGING)
-    if "://" not in root:
-        for left in Path(root).glob("run-*"):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = Folder(f"{root.rstrip('/')}/run-{run.id}")
-    try:
-        folder.make("spark")
-        yield folder
-    finally:
-        folder.remove()
 
 
 def _warn_of_little_space(folder: Folder, needed: int) -> None:

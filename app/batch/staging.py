@@ -1,0 +1,53 @@
+"""The staging folder of a run: files that are needed while it lasts, and what becomes of those of killed runs.
+
+A local folder is held with a lock that ends with its process, so that a folder without one is known to be left over.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from app.batch.folder import Folder
+from app.batch.stores import RUN_ID, Run
+
+_PREFIX: Final = "run-"
+
+
+@contextmanager
+def staging_folder(root: str, run: Run) -> Iterator[Folder]:
+    """A run's own folder below `root`, removed at its end; what killed runs left in a local `root` is removed first.
+
+    Several runs may have one `root` at the same time. Raises OSError if the folder cannot be made.
+    """
+    folder = Folder(f"{root.rstrip('/')}/{_PREFIX}{run.id}")
+    with ExitStack() as stack:
+        if folder.is_local:
+            Path(root).mkdir(parents=True, exist_ok=True)
+            with _held(Path(root), fcntl.LOCK_EX):  # so that nobody finds this run's folder before it is held
+                _remove_left(Path(root))
+                folder.make("spark")
+                stack.enter_context(_held(Path(folder.root), fcntl.LOCK_EX))
+        stack.callback(folder.remove)
+        yield folder
+
+
+def _remove_left(root: Path) -> None:
+    for left in root.glob(f"{_PREFIX}*"):
+        if RUN_ID.fullmatch(left.name.removeprefix(_PREFIX)):
+            with suppress(OSError), _held(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path, kind: int) -> Iterator[None]:
+    """Lock a folder. Raises BlockingIOError where another process has it and `kind` does not wait."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, kind)
+        yield
+    finally:
+        os.close(descriptor)
