@@ -33,6 +33,10 @@ class SparkMissingError(BatchError):
     exit_code = 6
 
 
+class SparkEndedError(BatchError):
+    """Spark's Java process ended in the middle of the run."""
+
+
 class StoreBusyError(BatchError):
     """Another run is writing to the same store."""
 

@@ -52,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     console = Console(stderr=True)
-    logging.basicConfig(
-        level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console, show_path=False)]
-    )
+    handler = RichHandler(console=console, show_path=False)
+    # Py4J logs each lost connection there, with a stack trace, and raises an error for it besides.
+    handler.addFilter(lambda record: record.name != "root")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
     for noisy in ("py4j", "google", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:

@@ -1,13 +1,14 @@
 """Spark as the job wants it: in UTC, quiet, with little to start on one machine, and Cloud Storage where asked for."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from app.batch.errors import SparkMissingError
+from app.batch.errors import SparkEndedError, SparkMissingError
 from app.batch.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ _JAVA_ADVICE: Final = (
     "Spark needs Java 17 or newer: install it (Debian: apt-get install openjdk-17-jre-headless, macOS: brew install "
     "openjdk@17) and put java on the PATH, or set JAVA_HOME to its folder"
 )
+
+_MOMENT_SECONDS: Final = 2
 
 _SETTINGS: Final = {
     "spark.app.name": "shop-batch",
@@ -67,8 +70,10 @@ def spark_session(settings: Settings, local_dir: Path) -> Iterator["SparkSession
 
     Raises:
         SparkMissingError: PySpark or Java is missing, or Spark did not start.
+        SparkEndedError: Java ended before the block did.
     """
     try:
+        from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
     except ImportError as error:
@@ -85,8 +90,25 @@ def spark_session(settings: Settings, local_dir: Path) -> Iterator["SparkSession
     spark.sparkContext.setLogLevel("ERROR")
     try:
         yield spark
+    except (Py4JError, OSError) as error:
+        if _java_ended(spark):
+            raise SparkEndedError(
+                "Spark's Java process ended in the middle of the run, as it does where the machine has no memory left. "
+                f"Free some, or give Spark less than {settings.memory} with --memory. The store is as it was before"
+            ) from error
+        raise
     finally:
-        spark.stop()
+        with suppress(Py4JError, OSError):  # Java has ended, and Spark with it
+            spark.stop()
+
+
+def _java_ended(spark: "SparkSession") -> bool:
+    """Whether the Java process that this process started is over, or is within a moment."""
+    process = getattr(spark.sparkContext._gateway, "proc", None)
+    try:
+        return process is not None and process.wait(_MOMENT_SECONDS) is not None
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def spark_settings(settings: Settings, local_dir: Path) -> dict[str, str]:
