@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from app.batch.errors import BatchError
 from app.batch.folder import Folder
 from app.batch.stores import RUN_ID, Run
 
@@ -21,18 +22,32 @@ _PREFIX: Final = "run-"
 def staging_folder(root: str, run: Run) -> Iterator[Folder]:
     """A run's own folder below `root`, removed at its end; what killed runs left in a local `root` is removed first.
 
-    Several runs may have one `root` at the same time. Raises OSError if the folder cannot be made.
+    Several runs may have one `root` at the same time.
+
+    Raises:
+        BatchError: the folder cannot be made.
     """
     folder = Folder(f"{root.rstrip('/')}/{_PREFIX}{run.id}")
     with ExitStack() as stack:
         if folder.is_local:
-            Path(root).mkdir(parents=True, exist_ok=True)
-            with _held(Path(root), fcntl.LOCK_EX):  # so that nobody finds this run's folder before it is held
-                _remove_left(Path(root))
-                folder.make("spark")
-                stack.enter_context(_held(Path(folder.root), fcntl.LOCK_EX))
+            try:
+                stack.enter_context(_made(Path(root), folder))
+            except OSError as error:
+                raise BatchError(
+                    f"{root} cannot be written: {error.strerror}; give another folder with --staging"
+                ) from error
         stack.callback(folder.remove)
         yield folder
+
+
+def _made(root: Path, folder: Folder) -> ExitStack:
+    """Make a run's folder and lock it. Raises OSError."""
+    root.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack, _held(root, fcntl.LOCK_EX):  # so that nobody finds the folder before it is locked
+        _remove_left(root)
+        folder.make("spark")
+        stack.enter_context(_held(Path(folder.root), fcntl.LOCK_EX))
+        return stack.pop_all()
 
 
 def _remove_left(root: Path) -> None:

@@ -3,6 +3,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+from app.batch.errors import BatchError
 from app.batch.staging import staging_folder
 from app.batch.stores import Run
 from tests.batch.job_process import ROOT
@@ -57,3 +60,10 @@ def test_nothing_of_the_user_is_removed(tmp_path: Path) -> None:
     with staging_folder(str(tmp_path), Run.begin()):
         assert own.exists()
     assert own.exists()
+
+
+def test_a_place_where_no_folder_can_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    root = str(tmp_path / "file" / "staging")
+    with pytest.raises(BatchError, match=f"{root} cannot be written.*--staging"), staging_folder(root, Run.begin()):
+        pass
