@@ -1,15 +1,23 @@
-"""Starts bqemulator without its snapshots. Run by the Python of the emulator's own environment, see bigquery.py.
+"""Starts bqemulator in two points otherwise. Run by the Python of the emulator's own environment, see bigquery.py.
 
-After each append bqemulator copies the whole table, so that a later query may ask for the table as it was. Appends
-then take the longer the larger the table is: 32,000 rows/s where 279,000 are possible. Nothing here asks for a table
-as it was, and its setting for how long copies are kept does not stop the copying. Snapshots that a statement asks for
-(CREATE SNAPSHOT TABLE) are still made.
+No snapshots: after each append bqemulator copies the whole table, so that a later query may ask for the table as it
+was. Appends then take the longer the larger the table is: 32,000 rows/s where 279,000 are possible. Nothing here asks
+for a table as it was, and its setting for how long copies are kept does not stop the copying. Snapshots that a
+statement asks for (CREATE SNAPSHOT TABLE) are still made.
+
+Threads of their own for gRPC: each open AppendRows holds a thread of the few that also serve queries, and one whose
+client was killed holds it for ever. Without threads of their own, some killed clients stop the emulator altogether.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
+import grpc
 from bqemulator.cli import main
 from bqemulator.versioning.snapshots import SnapshotManager
+
+_CONNECTIONS = 512
 
 _capture = SnapshotManager.capture
 
@@ -19,6 +27,7 @@ def _capture_if_asked(self: SnapshotManager, *table: str, kind: str = "AUTO") ->
 
 
 SnapshotManager.capture = _capture_if_asked
+grpc.aio.server = partial(grpc.aio.server, ThreadPoolExecutor(_CONNECTIONS, "grpc"))
 
 if __name__ == "__main__":
     main()
