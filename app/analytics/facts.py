@@ -21,10 +21,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from app.analytics.measures import cents, count_if, exactly, money, seconds_between, total
-from app.events.schema import EVENTS
-
-SESSION_GAP_MINUTES: Final = 30
-"""A session ends when the visitor is silent for so long; the next event begins another one."""
+from app.events.schema import EVENTS, SESSION_GAP_MINUTES
 
 FAST_EVENTS: Final = 10
 FAST_EVENTS_PER_MINUTE: Final = 6

@@ -29,13 +29,14 @@ def differences(one: pa.Table, other: pa.Table) -> list[str]:
     found = [] if len(one) == len(other) else [f"{len(one):,} rows and {len(other):,} rows"]
     for name in one.column_names:
         pairs = zip(one.column(name).to_pylist(), other.column(name).to_pylist(), strict=False)
-        row = next((i for i, (left, right) in enumerate(pairs) if not _equal(left, right)), None)
+        row = next((i for i, (left, right) in enumerate(pairs) if not same_value(left, right)), None)
         if row is not None:
             found.append(f"{name} in row {row + 1}: {one.column(name)[row]} and {other.column(name)[row]}")
     return found
 
 
-def _equal(left: Any, right: Any) -> bool:
+def same_value(left: Any, right: Any) -> bool:
+    """Whether two values are equal, floating point values to their last digits."""
     if isinstance(left, float) and isinstance(right, float):
         return math.isclose(left, right, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return bool(left == right)

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from app.batch.event_ids import Ids, write_ids
 from app.batch.folder import Folder
 from app.batch.splits import Split, blocks_of
-from app.events.csv_codec import LOCATED_BAD_EVENTS, decode, stored
+from app.events.csv_codec import LOCATED_BAD_EVENTS, Block, decode_blocks, stored
 from app.events.schema import BAD_EVENTS, EVENTS
 
 PART_BYTES: Final = 64 << 20
@@ -95,8 +95,7 @@ def read_split(split: Split, folder: Folder, ingest_time: int) -> Iterator[Part]
     events: list[pa.RecordBatch] = []
     bad: list[pa.RecordBatch] = []
     for block in blocks_of(split, _BLOCK_ROWS, _BLOCK_BYTES):
-        # A header is left out already: row 1 would be taken for one.
-        decoded = decode(block.data, source=split.path, first_row=rows + 2)
+        decoded = decode_blocks([Block(block.data, split.path, rows + 1)])
         rows += block.rows
         size += len(block.data)
         events.append(decoded.events.select(EVENTS.names))
@@ -147,7 +146,8 @@ def _write(
     if part.events:
         write_ids(folder, part.ids_file, ids)
     if part.bad:
-        folder.write_table(part.raw_bad_file, _stored_bad(bad, ingest_time))
+        kept = [stored(batch, ingest_time) for batch in bad.to_batches()]
+        folder.write_table(part.raw_bad_file, pa.Table.from_batches(kept, BAD_EVENTS))
     return part
 
 
@@ -159,10 +159,3 @@ def _by_day(table: pa.Table) -> tuple[pa.Table, npt.NDArray[np.int64]]:
         return table, days
     order = np.argsort(days, kind="stable")
     return table.take(pa.array(order)), days[order]
-
-
-def _stored_bad(bad: pa.Table, ingest_time: int) -> pa.Table:
-    """Bad events as they are kept, their rows counted from 1 within the part."""
-    rows = pc.subtract(bad.column("source_row"), 1)
-    located = bad.set_column(bad.schema.get_field_index("source_row"), LOCATED_BAD_EVENTS.field("source_row"), rows)
-    return pa.Table.from_batches([stored(batch, ingest_time) for batch in located.to_batches()], BAD_EVENTS)

@@ -20,7 +20,8 @@ import numpy as np
 
 from app.events.byte_streams import EventFileError, GzipStream, open_local
 from app.events.cloud_objects import SCHEME, ObjectStream, expand_url, find_object
-from app.events.schema import MAX_ROW_BYTES, RAW_COLUMNS
+from app.events.csv_codec import BOM, HEADER
+from app.events.schema import MAX_ROW_BYTES
 
 __all__ = ["Block", "EventFile", "EventFileError", "describe", "expand", "open_rows", "read_blocks", "read_range"]
 
@@ -28,9 +29,7 @@ LONG_ROW_BYTES: Final = 1 << 20
 """A longer row is delivered in parts of this size; the last part is longer than `MAX_ROW_BYTES` too."""
 BLOCK_BYTES: Final = 4 << 20
 _CHUNK_BYTES: Final = 4 << 20
-_BOM: Final = b"\xef\xbb\xbf"
-_HEADER: Final = ",".join(RAW_COLUMNS).encode()
-_HEAD_BYTES: Final = len(_BOM) + len(_HEADER) + 2
+_HEAD_BYTES: Final = len(BOM) + len(HEADER) + 2
 _GZIP: Final = b"\x1f\x8b"
 _WILD: Final = frozenset("*?[")
 
@@ -239,11 +238,11 @@ def _head(stream: io.RawIOBase) -> tuple[bytes, int]:
     with suppress(EventFileError):  # the next read raises it again, when the rows before it are delivered
         while len(head) < _HEAD_BYTES and (more := stream.read(_CHUNK_BYTES)):
             head += more
-    begin = len(_BOM) if head.startswith(_BOM) else 0
-    line = head[begin : begin + len(_HEADER) + 2]
+    begin = len(BOM) if head.startswith(BOM) else 0
+    line = head[begin : begin + len(HEADER) + 2]
     for end in (b"\r\n", b"\n", b""):
-        if line.startswith(_HEADER + end) and (end or line == _HEADER):
-            return head, begin + len(_HEADER) + len(end)
+        if line.startswith(HEADER + end) and (end or line == HEADER):
+            return head, begin + len(HEADER) + len(end)
     return head, begin
 
 

@@ -30,6 +30,9 @@ RAW_COLUMNS: Final = (
 MAX_ROW_BYTES: Final = 64 * 1024
 """A longer row is a bad event: no real row comes near it, and a bigger one is a missing end of line."""
 
+SESSION_GAP_MINUTES: Final = 30
+"""A session ends when the visitor is silent for so long; the next event begins another one."""
+
 PRICE: Final = pa.decimal128(12, 2)
 TIME: Final = pa.timestamp("us", tz="UTC")
 

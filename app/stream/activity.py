@@ -22,7 +22,6 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.timestamp import Timestamp
 
-from app.events.csv_codec import Decoded
 from app.stream.cells import CellKey, count_cell, split_into_cells
 
 CellPart = tuple[tuple[int, int], bytes]
@@ -43,10 +42,10 @@ class SplitIntoCells(beam.PTransform):
         super().__init__()
         self._shards = shards
 
-    def expand(self, decoded: beam.PCollection[Decoded]) -> beam.PCollection[CellPart]:
+    def expand(self, events: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[CellPart]:
         """Bytes by cell."""
         shards = self._shards
-        return decoded | beam.FlatMap(lambda batch: split_into_cells(batch.events, shards)).with_output_types(CellPart)
+        return events | beam.FlatMap(lambda batch: split_into_cells(batch, shards)).with_output_types(CellPart)
 
 
 class CountCells(beam.PTransform):

@@ -16,10 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.events.decimals import from_cents, to_cents
-from app.events.schema import EVENT_TYPES, TIME
+from app.events.schema import EVENT_TYPES, SESSION_GAP_MINUTES, TIME
 from app.events.warehouse import ACTIVITY_LOG, REVENUE, SESSION_LOG
 
-SESSION_GAP_SECONDS: Final = 30 * 60
+COLUMNS: Final = ("event_id", "event_time", "event_type", "price", "user_id", "user_session")
+"""The columns of EVENTS that are counted."""
 _MICROS: Final = 1_000_000
 _MINUTE: Final = 60 * _MICROS
 _HOUR: Final = 60 * _MINUTE
@@ -57,7 +58,7 @@ class Counted:
 
 
 def split_into_cells(events: pa.RecordBatch, shards: int) -> Iterator[tuple[CellKey, bytes]]:
-    """The part of a batch (columns of EVENTS) that belongs to each cell, as `count_cell` takes it."""
+    """The part of a batch (with `COLUMNS`) that belongs to each cell, as `count_cell` takes it."""
     if not len(events):
         return
     user_id = events.column("user_id")
@@ -155,7 +156,7 @@ def _sessions(cell: _Cell, session_key: pa.StringArray) -> dict[str, Any]:
     order = np.lexsort((cell.micros, session))
     session, micros = session[order], cell.micros[order]
     types, cents, users = cell.types[order], cell.cents[order], cell.users[order]
-    gap = np.diff(micros, prepend=micros[0]) >= SESSION_GAP_SECONDS * _MICROS
+    gap = np.diff(micros, prepend=micros[0]) >= SESSION_GAP_MINUTES * _MINUTE
     starts = np.flatnonzero(np.diff(session, prepend=-1).astype(bool) | gap)
     ends = np.append(starts[1:], len(micros)) - 1
     part = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(micros))))

@@ -47,12 +47,13 @@ def build(pipeline: beam.Pipeline, settings: Settings) -> None:
         | "Read" >> ReadBlocks(settings.subscription, pull=settings.pull, until_idle=settings.until_idle)
         | "Decode" >> DecodeBlocks()
     )
-    decoded | "Events" >> beam.Map(_events) | "Write events" >> WriteRows(settings.dataset, "event_log")
+    events = decoded | "Events" >> beam.Map(_events).with_output_types(pa.RecordBatch)
+    events | "Write events" >> WriteRows(settings.dataset, "event_log")
     decoded | "Bad events" >> beam.Map(_bad) | "Write bad events" >> WriteRows(settings.dataset, "bad_event_log")
     if settings.archive:
         decoded | "Archive" >> ArchiveRows(settings.archive, settings.archive_every_seconds, settings.shards)
 
-    cells = decoded | "Split" >> SplitIntoCells(settings.shards)
+    cells = events | "Split" >> SplitIntoCells(settings.shards)
     if settings.rebuild:
         known = pipeline | "Known" >> ReadEventLog(settings.dataset) | "Split known" >> SplitIntoCells(settings.shards)
         cells = (cells, known) | beam.Flatten()

@@ -1,7 +1,6 @@
 """Answers as rows of Python values, and their comparison."""
 
 import csv
-import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from app.analytics import QUESTIONS, Question
+from app.analytics.parity import same_value
 from app.analytics.sql import Dialect, compile_question
 from tests.analytics.engines import Engine
-
-TOLERANCE = 1e-9
 
 
 def ask(name: str, engine: Engine, events: str = "events") -> list[tuple[Any, ...]]:
@@ -49,10 +47,4 @@ def assert_same(found: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, 
     """Row by row in order; floats to nine places."""
     assert len(found) == len(expected), f"{len(found)} rows, expected {len(expected)}: {found[:3]} {expected[:3]}"
     for number, (row, wanted) in enumerate(zip(found, expected, strict=True), 1):
-        assert all(map(_equal, row, wanted)), f"row {number}: {row}, expected {wanted}"
-
-
-def _equal(value: Any, wanted: Any) -> bool:
-    if isinstance(value, float) and isinstance(wanted, float):
-        return math.isclose(value, wanted, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return bool(value == wanted)
+        assert all(map(same_value, row, wanted)), f"row {number}: {row}, expected {wanted}"
