@@ -1,6 +1,8 @@
 """The BigQuery emulator through Google's own clients."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -161,3 +163,26 @@ def test_two_emulators_run_side_by_side_and_share_nothing(emulator: BigQueryEmul
         folder = other.server.log.parent
     assert not folder.exists()
     assert [one.dataset_id for one in bigquery_client().list_datasets()] == ["shop"]
+
+
+def test_queries_are_answered_while_rows_are_appended(emulator: BigQueryEmulator) -> None:
+    table = _table("busy")
+    batch = _rows(2_000)
+    appending = threading.Event()
+    appending.set()
+
+    def append() -> None:
+        _append(table, *[batch] * 60)
+
+    with ThreadPoolExecutor(2) as pool:
+        appends = [pool.submit(append) for _ in range(2)]
+        for done in appends:
+            done.add_done_callback(lambda _: appending.clear() if all(one.done() for one in appends) else None)
+        while appending.is_set():
+            query = "SELECT COUNT(*), COUNT(DISTINCT event_id) FROM shop.busy"
+            ((rows, distinct),) = (tuple(row) for row in bigquery_client().query(query).result())
+            assert rows % batch.num_rows == 0
+            assert distinct in (0, batch.num_rows)
+        assert [done.exception() for done in appends] == [None, None]
+    (row,) = bigquery_client().query("SELECT COUNT(*) FROM shop.busy").result()
+    assert row[0] == 2 * 60 * batch.num_rows
