@@ -1,0 +1,40 @@
+"""Settings of the identity that CI has in Google Cloud."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from infra.settings.declaration import Problem, setting
+from infra.settings.forms import BUCKET, KMS_KEY
+from infra.settings.rules import integer, optional, text
+
+
+@dataclass(frozen=True)
+class CiSettings:
+    """The repository whose workflows may preview and deploy. Without a repository CI has no identity."""
+
+    repository: str | None = setting(
+        None,
+        optional(text(r"[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}", "owner/name of a GitHub repository", "me/shop")),
+        "the repository whose workflows may preview and deploy",
+    )
+    repository_id: int | None = setting(
+        None,
+        optional(integer(1, 10**15, 123456789)),
+        "its number, by `gh api repos/OWNER/NAME --jq .id`, since a deleted repository's name can be taken",
+    )
+    branch: str = setting(
+        "main", text(r"[A-Za-z0-9._/-]{1,200}", "name of a branch", "main"), "the branch that is deployed"
+    )
+    state_bucket: str | None = setting(
+        None, optional(BUCKET), "the bucket that Pulumi keeps its state in, which CI may read and write"
+    )
+    state_key: str | None = setting(None, optional(KMS_KEY), "the key that Pulumi encrypts secrets in its state with")
+
+    def problems(self, key: str) -> Iterator[Problem]:
+        """Say that a name is given without the number, or the other way round."""
+        for name, one, other, example in (
+            ("repository", self.repository, self.repository_id, "me/shop"),
+            ("repositoryId", self.repository_id, self.repository, "123456789"),
+        ):
+            if other and not one:
+                yield Problem(f"{key}.{name}", None, "both the name and the number of the repository", example)
