@@ -21,7 +21,7 @@ class OperationsSettings:
     bad_event_share: float = setting(0.01, number(0, 1, 0.01), "share of bad events from which there is an alert")
     lag_seconds: int = setting(300, integer(10, 86_400, 300), "lag of the streaming job from which there is an alert")
     batch_hours: int = setting(
-        23, integer(1, 23, 23), "hours without a batch run that ended well, after which there is an alert"
+        26, integer(1, 720, 26), "hours without a batch run that ended well, after which there is an alert"
     )
     disk_share: float = setting(0.85, number(0.1, 1, 0.85), "filled share of a disk from which there is an alert")
     billing_account: str | None = setting(
