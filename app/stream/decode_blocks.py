@@ -1,9 +1,10 @@
 """DecodeBlocks: blocks of raw rows become Arrow batches of events and bad events."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import apache_beam as beam
+from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
@@ -11,6 +12,10 @@ from app.events.csv_codec import Block, Decoded, decode_blocks
 
 ROWS = 30_000
 """Rows decoded together: enough that the price by the batch does not count, few enough for one append request."""
+
+ROWS_COUNTED: Final = "rows_read"
+BAD_COUNTED: Final = "rows_bad"
+"""Counters of the rows that are decoded, and of the bad ones among them; an alert compares the two."""
 
 
 class DecodeBlocks(beam.PTransform):
@@ -22,6 +27,10 @@ class DecodeBlocks(beam.PTransform):
 
 
 class _Decode(beam.DoFn):
+    def __init__(self) -> None:
+        self._read = Metrics.counter("shop", ROWS_COUNTED)
+        self._bad = Metrics.counter("shop", BAD_COUNTED)
+
     def start_bundle(self) -> None:
         self._blocks: list[Block] = []
         self._rows = 0
@@ -39,4 +48,7 @@ class _Decode(beam.DoFn):
 
     def _decode(self) -> Decoded:
         blocks, self._blocks, self._rows = self._blocks, [], 0
-        return decode_blocks(blocks)
+        decoded = decode_blocks(blocks)
+        self._read.inc(decoded.rows)
+        self._bad.inc(decoded.bad.num_rows)
+        return decoded
