@@ -77,7 +77,7 @@ def ledger(logs: dict[str, ir.Table]) -> ir.Table:
 
 def activity_by_minute(logs: dict[str, ir.Table]) -> ir.Table:
     """Events and revenue by minute and event type: minute, event_type, events [events], revenue [money]."""
-    log = logs["activity_log"]
+    log = _valid(logs["activity_log"], lambda row: row.minute.truncate("h"))
     newest = _first(log, ["minute", "event_type", "shard", "epoch"], [log.updated_at.desc(), log.events.desc()])
     sums = newest.group_by("minute", "event_type").agg(events=total(newest.events), revenue=newest.revenue.sum())
     return sums.mutate(revenue=sums.revenue.cast(MONEY))
@@ -89,7 +89,7 @@ def sessions(logs: dict[str, ir.Table]) -> ir.Table:
     session_key, session_start, session_end, user_id, events, views, carts, purchases, removals, revenue: as in the
     fact `sessions`.
     """
-    log = logs["session_log"]
+    log = _valid(logs["session_log"], lambda row: row.hour)
     latest = log.updated_at.max().over(ibis.window(group_by=["session_key", "hour", "shard", "epoch"]))
     newest = log.mutate(latest=latest)
     # Delivered twice, a part is there twice; all of its columns are equal.
@@ -122,6 +122,13 @@ VIEWS: Final[dict[str, View]] = {
 def _kept(log: ir.Table) -> ir.Table:
     """Keep, of the rows that brought an event, the first by source and row number."""
     return _first(log, ["event_time", "event_id"], ["source", "source_row", "ingest_time"])
+
+
+def _valid(log: ir.Table, hour: Callable[[ir.Table], ir.Value]) -> ir.Table:
+    """Leave out the epochs of an hour that came before one which counted all of the hour's events anew."""
+    rebuilt = ibis.cases((log.is_rebuilt, log.epoch), else_=0).max()
+    numbered = log.mutate(valid_from=rebuilt.over(ibis.window(group_by=hour(log))))
+    return numbered.filter(numbered.epoch >= numbered.valid_from).select(log.columns)
 
 
 def _first(log: ir.Table, key: list[str], order: list[Any]) -> ir.Table:

@@ -3,6 +3,9 @@
 A table named `*_log` holds what arrived. It is only appended to, and delivery is at least once, so a row may stand in
 it twice. The view of the same name without `_log` (`app.analytics.views`) says what is true: each event once,
 the newest count of each minute. Readers use the views.
+
+Counts come from a pipeline's state. Where that was given up or lost, its rows stay, and the state that begins in its
+place, a later epoch, adds to them; or replaces them, where it began with what `event_log` holds.
 """
 
 from dataclasses import dataclass
@@ -21,7 +24,8 @@ def _column(name: str, type_: pa.DataType, description: str) -> pa.Field:
 
 _CELL: Final = (
     _column("shard", pa.int64(), "the part of the visitors that the row counts"),
-    _column("epoch", pa.int64(), "how often the hour's state was given up; rows of several epochs add up"),
+    _column("epoch", pa.int64(), "when the state that counted began [microseconds since 1970]; epochs add up"),
+    _column("is_rebuilt", pa.bool_(), "counted with all that event_log held; no earlier epoch of the hour holds then"),
     _column("updated_at", TIME, "when the row was written (UTC); the newest of a key counts"),
 )
 

@@ -88,8 +88,13 @@ def split_into_cells(events: pa.RecordBatch, shards: int) -> Iterator[tuple[Cell
         yield CellKey(hour, shard), cell.slice(start, end - start).serialize().to_pybytes()
 
 
-def count_cell(key: CellKey, epoch: int, known: Sequence[bytes], fresh: Sequence[bytes]) -> Counted | None:
-    """Count a cell: `known` is what an earlier call gave, `fresh` what has come since. None if nothing changed."""
+def count_cell(
+    key: CellKey, known: Sequence[bytes], fresh: Sequence[bytes], *, epoch: int, is_rebuilt: bool
+) -> Counted | None:
+    """Count a cell: `known` is what an earlier call gave, `fresh` what has come since. None if nothing changed.
+
+    epoch [microseconds since 1970] and is_rebuilt: columns of ACTIVITY_LOG and SESSION_LOG.
+    """
     batches = [pa.ipc.read_record_batch(part, _CELL) for part in (*known, *fresh)]
     events = pa.concat_batches(batches)
     is_fresh = np.arange(len(events)) >= sum(len(batch) for batch in batches[: len(known)])
@@ -107,7 +112,7 @@ def count_cell(key: CellKey, epoch: int, known: Sequence[bytes], fresh: Sequence
         users=events.column("user_id").to_numpy(),
         is_fresh=is_fresh,
     )
-    stamp = {"shard": key.shard, "epoch": epoch, "updated_at": now}
+    stamp = {"shard": key.shard, "epoch": epoch, "is_rebuilt": is_rebuilt, "updated_at": now}
     return Counted(
         events.serialize().to_pybytes(),
         _batch(ACTIVITY_LOG, _activity(cell), stamp),

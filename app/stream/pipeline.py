@@ -21,7 +21,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 
 from app.events.csv_codec import Decoded, stored
-from app.stream.activity import CountCells, SplitIntoCells
+from app.stream.activity import CountCells, MarkRebuilt, SplitIntoCells
 from app.stream.archive import ArchiveRows
 from app.stream.decode_blocks import DecodeBlocks
 from app.stream.read_blocks import ReadBlocks
@@ -55,7 +55,12 @@ def build(pipeline: beam.Pipeline, settings: Settings) -> None:
 
     cells = events | "Split" >> SplitIntoCells(settings.shards)
     if settings.rebuild:
-        known = pipeline | "Known" >> ReadEventLog(settings.dataset) | "Split known" >> SplitIntoCells(settings.shards)
+        known = (
+            pipeline
+            | "Known" >> ReadEventLog(settings.dataset)
+            | "Split known" >> SplitIntoCells(settings.shards)
+            | "Mark known" >> MarkRebuilt()
+        )
         cells = (cells, known) | beam.Flatten()
     activity = cells | "Count" >> CountCells(settings.count_every_seconds, settings.keep_days)
     activity.minutes | "Write activity" >> WriteRows(settings.dataset, "activity_log")

@@ -1,7 +1,8 @@
 """ReadEventLog: the events that earlier runs stored, to count anew what their lost state knew.
 
-Dataflow keeps state for as long as a job lives, also through updates. A job that was cancelled, and any run on one
-machine, takes its state along; the event log has all that it had stored.
+Dataflow keeps state for as long as a job lives, also through updates, which do not read the log again. A job that was
+cancelled, and any run on one machine, takes its state along; the event log has all that it had stored. While a job
+that begins is reading, the counts of an hour may be too small for a moment.
 """
 
 from collections.abc import Iterator

@@ -31,7 +31,10 @@ class StreamOptions(PipelineOptions):
         parser.add_argument("--archive_every_seconds", type=int, default=300, help="how old an unwritten row may get")
         parser.add_argument("--shards", type=int, default=4, help="parts that an hour is counted in, in parallel")
         parser.add_argument(
-            "--rebuild", action="store_true", help="count from event_log what an earlier run knew, whose state is lost"
+            "--no_rebuild",
+            dest="rebuild",
+            action="store_false",
+            help="do not begin by counting what event_log holds; counts of this run add to the earlier ones",
         )
         parser.add_argument("--pull", action="store_true", help="read by pulling, for a runner on one machine")
         parser.add_argument(
@@ -50,7 +53,7 @@ class Settings:
     keep_days: int = 7
     archive_every_seconds: int = 300
     shards: int = 4
-    rebuild: bool = False
+    rebuild: bool = True
     pull: bool = False
     until_idle: float = 0
 

@@ -113,13 +113,13 @@ def test_the_ledger_adds_up_by_source_and_in_total(warehouse: Engine, events: pa
 def test_the_newest_count_of_a_minute_holds_and_shards_and_epochs_add_up(warehouse: Engine) -> None:
     minute, next_minute = datetime(2019, 10, 1, 10, 0, tzinfo=UTC), datetime(2019, 10, 1, 10, 1, tzinfo=UTC)
     rows = [
-        (minute, "purchase", 5, Decimal("10.01"), 0, 0, NOW),
-        (minute, "purchase", 7, Decimal("20.02"), 0, 0, LATER),
-        (minute, "purchase", 7, Decimal("20.02"), 0, 0, LATER),
-        (minute, "purchase", 1, Decimal("1.00"), 1, 0, NOW),
-        (minute, "purchase", 2, Decimal("2.00"), 0, 1, NOW),
-        (minute, "view", 3, Decimal("0.00"), 0, 0, NOW),
-        (next_minute, "view", 4, Decimal("0.00"), 0, 0, NOW),
+        (minute, "purchase", 5, Decimal("10.01"), 0, 1, False, NOW),
+        (minute, "purchase", 7, Decimal("20.02"), 0, 1, False, LATER),
+        (minute, "purchase", 7, Decimal("20.02"), 0, 1, False, LATER),
+        (minute, "purchase", 1, Decimal("1.00"), 1, 1, False, NOW),
+        (minute, "purchase", 2, Decimal("2.00"), 0, 2, False, NOW),
+        (minute, "view", 3, Decimal("0.00"), 0, 1, False, NOW),
+        (next_minute, "view", 4, Decimal("0.00"), 0, 1, False, NOW),
     ]
     warehouse.load("shop.activity_log", _table(rows, ACTIVITY_LOG))
     assert sorted(map(_values, view(warehouse, "activity_by_minute"))) == [
@@ -127,6 +127,21 @@ def test_the_newest_count_of_a_minute_holds_and_shards_and_epochs_add_up(warehou
         (minute, "view", 3, Decimal("0.00")),
         (next_minute, "view", 4, Decimal("0.00")),
     ]
+
+
+def test_an_epoch_that_counted_an_hour_anew_replaces_all_earlier_ones_of_any_shard(warehouse: Engine) -> None:
+    ten, eleven = (datetime(2019, 10, 1, hour, 5, tzinfo=UTC) for hour in (10, 11))
+    rows = [
+        (ten, "view", 100, Decimal("0.00"), 0, 1, False, LATER),
+        (ten, "view", 100, Decimal("0.00"), 1, 2, True, LATER),
+        (ten, "view", 3, Decimal("0.00"), 0, 3, True, NOW),
+        (ten, "view", 4, Decimal("0.00"), 2, 3, False, NOW),
+        (ten, "view", 5, Decimal("0.00"), 0, 4, False, NOW),
+        (eleven, "view", 6, Decimal("0.00"), 0, 1, False, NOW),
+    ]
+    warehouse.load("shop.activity_log", _table(rows, ACTIVITY_LOG))
+    found = sorted(map(_values, view(warehouse, "activity_by_minute")))
+    assert found == [(ten, "view", 12, Decimal("0.00")), (eleven, "view", 6, Decimal("0.00"))]
 
 
 def test_sessions_put_together_from_parts_are_those_found_in_events(warehouse: Engine, events: pa.Table) -> None:
@@ -149,7 +164,7 @@ def test_parts_of_other_shards_and_epochs_bridge_a_gap(warehouse: Engine) -> Non
     def part(start: int, end: int, shard: int, epoch: int) -> tuple[Any, ...]:
         hour = datetime(2019, 10, 1, 10, tzinfo=UTC)
         first, last = hour + timedelta(minutes=start), hour + timedelta(minutes=end)
-        return ("s", hour, first, last, 10 - shard, 2, 1, 1, 0, 0, Decimal("0.50"), shard, epoch, NOW)
+        return ("s", hour, first, last, 10 - shard, 2, 1, 1, 0, 0, Decimal("0.50"), shard, epoch, False, NOW)
 
     # 0 to 5 and 40 to 45 are 35 minutes apart; 20 to 30 of another shard joins them. 45 to 75: exactly 30 minutes.
     warehouse.load(
@@ -175,7 +190,7 @@ def _session_parts(rows: list[dict[str, Any]]) -> Iterator[tuple[Any, ...]]:
                 len(acts),
                 *map(types.count, ("view", "cart", "remove_from_cart", "purchase")),
                 price_sum(act for act in acts if act["event_type"] == "purchase"),
-                *(shard, 0, NOW),
+                *(shard, 1, False, NOW),
             )
 
 

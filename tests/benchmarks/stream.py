@@ -114,7 +114,7 @@ def _measure(
 
 
 def _build_ours(pipeline: beam.Pipeline, subscription: str, dataset: str) -> None:
-    build(pipeline, Settings(subscription, dataset, shards=1, keep_days=0, pull=True, until_idle=IDLE))
+    build(pipeline, Settings(subscription, dataset, shards=1, keep_days=0, rebuild=False, pull=True, until_idle=IDLE))
 
 
 def _build_naive(pipeline: beam.Pipeline, subscription: str, dataset: str) -> None:
@@ -165,5 +165,5 @@ def _our_share(blocks: Sequence[Sequence[bytes]]) -> float:
         for key, part in split_into_cells(events, 1):
             cells.setdefault(key, []).append(part)
     for key, parts in cells.items():
-        count_cell(key, 0, [], parts)
+        count_cell(key, [], parts, epoch=0, is_rebuilt=False)
     return time.process_time() - began

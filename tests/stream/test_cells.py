@@ -18,6 +18,7 @@ from app.stream.cells import CellKey, count_cell, split_into_cells
 
 START = datetime(2019, 10, 1, 22, tzinfo=UTC)
 GAP = timedelta(minutes=30)
+EPOCH: Any = {"epoch": 1, "is_rebuilt": False}
 Event = tuple[datetime, str, Decimal, int, str | None]
 
 # Times that fall on the edges: of minutes, of hours, of a day, and gaps of exactly 30 minutes and a microsecond less.
@@ -110,7 +111,7 @@ def count_in_cells(firings: list[list[list[Event]]], shards: int) -> tuple[pa.Ta
                 for key, part in split_into_cells(batch_of(events), shards):
                     fresh.setdefault(key, []).append(part)
         for key, parts in fresh.items():
-            counted = count_cell(key, 0, known.get(key, []), parts)
+            counted = count_cell(key, known.get(key, []), parts, **EPOCH)
             if counted:
                 known[key] = [counted.events]
                 activity.append(pa.Table.from_batches([counted.activity]))
@@ -219,18 +220,18 @@ def test_events_without_a_session_belong_to_their_user() -> None:
 
 def test_repeats_alone_change_nothing() -> None:
     ((key, part),) = split_into_cells(batch_of([view("10:00:00"), view("10:00:01")]), 1)
-    first = count_cell(key, 0, [], [part, part])
+    first = count_cell(key, [], [part, part], **EPOCH)
     assert first
     assert first.activity.column("events").to_pylist() == [2]
-    assert count_cell(key, 0, [first.events], [part]) is None
+    assert count_cell(key, [first.events], [part], **EPOCH) is None
 
 
 def test_only_minutes_and_sessions_that_changed_are_written_again() -> None:
     ((key, part),) = split_into_cells(batch_of([view("10:00:00"), view("10:10:00", session="other")]), 1)
     ((_, late),) = split_into_cells(batch_of([view("10:00:30")]), 1)
-    first = count_cell(key, 0, [], [part])
+    first = count_cell(key, [], [part], **EPOCH)
     assert first
-    second = count_cell(key, 0, [first.events], [late])
+    second = count_cell(key, [first.events], [late], **EPOCH)
     assert second
     assert second.activity.column("minute").to_pylist() == [datetime(2019, 10, 1, 10, tzinfo=UTC)]
     assert second.sessions.column("session_key").to_pylist() == ["s"]

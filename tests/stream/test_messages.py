@@ -71,5 +71,7 @@ def test_all_wrong_settings_are_named_at_once() -> None:
 
 def test_settings_come_from_the_pipelines_options() -> None:
     options = [f"--{name}={value}" for name, value in GOOD.items()]
-    found = Settings.from_options(PipelineOptions([*options, "--shards=3", "--pull", "--until_idle=1.5", "--rebuild"]))
-    assert found == Settings(**GOOD, shards=3, pull=True, until_idle=1.5, rebuild=True)  # type: ignore[arg-type]
+    found = Settings.from_options(
+        PipelineOptions([*options, "--shards=3", "--pull", "--until_idle=1.5", "--no_rebuild"])
+    )
+    assert found == Settings(**GOOD, shards=3, pull=True, until_idle=1.5, rebuild=False)  # type: ignore[arg-type]

@@ -58,7 +58,7 @@ def test_replaying_the_archive_brings_nothing_new(shop: Shop) -> None:
     truth = expected(*messages)
     archive = [block for name, part in shop.archived().items() for block in blocks(part, source=name)]
     shop.publish(archive)
-    shop.run("--rebuild")
+    shop.run()
     assert shop.count("events") == len(truth.events)
     truth.check_counts(shop)
 
@@ -125,7 +125,7 @@ def test_an_event_three_days_late_is_counted_in_its_minute_and_its_session(shop:
     expected(*messages).check(shop)
 
 
-def test_a_later_run_that_rebuilds_goes_on_where_the_earlier_one_ended(shop: Shop) -> None:
+def test_a_later_run_goes_on_where_the_earlier_one_ended(shop: Shop) -> None:
     data, _ = generated(3_000, days=1)
     messages = blocks(data, rows=100)
     random.Random(7).shuffle(messages)
@@ -133,12 +133,25 @@ def test_a_later_run_that_rebuilds_goes_on_where_the_earlier_one_ended(shop: Sho
     shop.run()
     expected(*messages[:15]).check(shop)
     shop.publish(messages[10:])
-    shop.run("--rebuild", "--shards=2")
+    shop.run("--shards=3")
+    expected(*messages).check(shop)
+    shop.run()
     expected(*messages).check(shop)
 
 
+def test_a_run_that_does_not_count_anew_adds_to_the_earlier_ones(shop: Shop) -> None:
+    data, _ = generated(2_000, days=1)
+    messages = blocks(data, rows=100)
+    shop.publish(messages[::2])
+    shop.run()
+    distinct = expected(*messages)
+    shop.publish(messages[1::2])
+    shop.run("--no_rebuild")
+    distinct.check(shop)
+
+
 def test_an_empty_subscription_leaves_the_tables_empty(shop: Shop) -> None:
-    shop.run("--rebuild")
+    shop.run()
     for table in ("event_log", "bad_event_log", "activity_log", "session_log"):
         assert shop.count(table) == 0
     assert shop.archived() == {}

@@ -37,12 +37,12 @@ def test_killed_thrice_it_ends_with_the_same_ledger_counts_and_answers(impatient
 
     with shop.publishing(messages[half:], seconds=6):
         stored = shop.count("event_log")
-        _kill(shop, tmp_path, lambda: shop.count("event_log") > stored, "--until_idle=60", "--rebuild")
+        _kill(shop, tmp_path, lambda: shop.count("event_log") > stored, "--until_idle=60")
 
     counted = shop.count("activity_log")
-    _kill(shop, tmp_path, lambda: shop.count("activity_log") > counted, "--until_idle=1", "--rebuild")
+    _kill(shop, tmp_path, lambda: shop.count("activity_log") > counted, "--until_idle=1")
 
-    with module_job("last run", "app.stream.pipeline", shop.options(LATER, "--rebuild"), tmp_path) as job:
+    with module_job("last run", "app.stream.pipeline", shop.options(LATER), tmp_path) as job:
         job.wait()
     truth = expected(*messages)
     assert truth.ledger == (summary.rows, summary.events, summary.duplicates, summary.bad)

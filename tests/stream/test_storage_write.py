@@ -38,7 +38,7 @@ def path(shop: Shop, table: str) -> str:
 
 
 def minutes(count: int, revenue: Decimal = Decimal("1.00")) -> pa.RecordBatch:
-    columns: list[list[Any]] = [[NOW], ["view"], [1], [revenue], [0], [0], [NOW]]
+    columns: list[list[Any]] = [[NOW], ["view"], [1], [revenue], [0], [1], [False], [NOW]]
     arrays = [pa.array(values * count, field.type) for values, field in zip(columns, ACTIVITY_LOG, strict=True)]
     arrays[2] = pa.array(range(count), pa.int64())
     return pa.RecordBatch.from_arrays(arrays, schema=ACTIVITY_LOG)
