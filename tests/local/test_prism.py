@@ -8,6 +8,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from app.local import go
 from app.local import prism as module
 from app.local.prism import PrismMissing, find_prism, get_prism, prism
 from app.local.uv import UvMissing
@@ -79,7 +80,7 @@ def test_without_any_way_the_error_says_what_was_tried_and_what_to_do(
     def no_uv() -> str:
         raise UvMissing("The program uv is missing.")
 
-    monkeypatch.setattr(module, "find_uv", no_uv)
+    monkeypatch.setattr(go, "find_uv", no_uv)
     with pytest.raises(PrismMissing) as caught:
         get_prism()
     for words in ("no route to the release", "uv is missing", "set PRISM", beam.__version__):

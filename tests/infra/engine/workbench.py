@@ -1,0 +1,92 @@
+"""The real engine over stand-ins: a copy of the project in a folder, stacks of it, and the cloud that they make.
+
+The copy is what a test changes, as somebody who edits the code would. The state is kept in files, its secrets under a
+passphrase.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation
+
+from app.local.pulumi_cli import Pulumi
+from tests.infra.engine.stand_in.cloud import Cloud
+from tests.infra.engine.stand_in.plugins import PACKAGES, install
+
+ROOT = Path(__file__).resolve().parents[3]
+PROJECT = "shop-analytics"
+_COPIED = ("Pulumi.yaml", "pyproject.toml", "requirements.lock", ".dockerignore", "app", "infra")
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A folder with the project's copy, the state, and the plugins; `pulumi` is the CLI."""
+
+    folder: Path
+    pulumi: Pulumi
+
+    @property
+    def project(self) -> Path:
+        """The copy of the project."""
+        return self.folder / "project"
+
+    def environment(self, stack: str) -> dict[str, str]:
+        """The variables that the CLI needs for a stack; each stack has a cloud of its own."""
+        state = self.folder / "state"
+        state.mkdir(parents=True, exist_ok=True)
+        base = self.pulumi.environment()
+        plugins = self.folder / "plugins"
+        return {
+            **{name: value for name, value in base.items() if not name.startswith("PULUMI_")},
+            "PATH": os.pathsep.join([str(plugins), base["PATH"]]),
+            # The copy's own modules are to be used, and no others.
+            "PYTHONPATH": "",
+            "PULUMI_BACKEND_URL": state.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "a passphrase of the tests",
+            "PULUMI_HOME": str(self.folder / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "STAND_IN_CLOUD": str(self.folder / "clouds" / stack),
+            "STAND_IN_SCHEMAS": str(ROOT / ".cache" / "stand-in"),
+        }
+
+    def cloud(self, stack: str, package: str = "gcp") -> Cloud:
+        """What a stack has made with a provider."""
+        return Cloud(self.folder / "clouds" / stack, package)
+
+    def stack(self, name: str, settings: Mapping[str, Any] | None = None) -> automation.Stack:
+        """Make a stack of the program; `settings` are given by their full keys, on top of the environment's own."""
+        workspace = automation.LocalWorkspaceOptions(
+            work_dir=str(self.project),
+            env_vars=self.environment(name),
+            pulumi_command=self.command(),
+        )
+        stack = automation.create_or_select_stack(stack_name=name, work_dir=str(self.project), opts=workspace)
+        for key, value in (settings or {}).items():
+            stack.set_config(key, automation.ConfigValue(str(value)), path="." in key)
+        return stack
+
+    def command(self) -> automation.PulumiCommand:
+        """The CLI as the Automation API wants it."""
+        command = automation.PulumiCommand(root=str(self.pulumi.program.parents[1]), skip_version_check=True)
+        command.command = str(self.pulumi.program)
+        return command
+
+
+def set_up(folder: Path, pulumi: Pulumi) -> Workbench:
+    """Copy the project into a folder and put the stand-ins beside it."""
+    project = folder / "project"
+    project.mkdir(parents=True)
+    for name in (*_COPIED, *(path.name for path in ROOT.glob("Pulumi.*.yaml"))):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, project / name, ignore=_LEFT_OUT)
+        elif source.exists():
+            shutil.copyfile(source, project / name)
+    install(folder / "plugins", PACKAGES)
+    return Workbench(folder, pulumi)
