@@ -26,6 +26,7 @@ from app.analytics.parity import conform, differences
 from app.analytics.sql import compile_question
 from app.batch.progress import Progress
 from app.dashboards.report.run_facts import BadRows, RunFacts, SourceFile, Stage
+from app.dashboards.tableau.build import LIVE, PACKAGE, SOURCES
 from app.events.ledger import Ledger, read_ledgers, write_ledgers
 from app.events.upload import object_urls, upload
 from app.gcp.clients import bigquery_client
@@ -33,7 +34,7 @@ from app.local.emulators import Emulators
 from app.local.java import Java
 from app.local.job import module_job
 from app.local.pubsub import PROJECT
-from app.local.warehouse import create_warehouse
+from app.local.warehouse import create_question_views, create_warehouse
 from app.stream.replayer import replay
 from app.stream.replayer_settings import ReplaySettings, ReplaySummary
 
@@ -168,6 +169,7 @@ class Demo:
     def _ask_bigquery(self) -> None:
         folder = self._out / "answers" / "stream"
         folder.mkdir(parents=True)
+        create_question_views(DATASET)
         client = bigquery_client()
         for name, question in QUESTIONS.items():
             sql = compile_question(name, "bigquery", events=f"{DATASET}.events")
@@ -211,7 +213,8 @@ def _replay(topic: str, urls: list[str]) -> ReplaySummary:
 def _clear(out: Path) -> None:
     """Remove an earlier run's results, and nothing else."""
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("ledger.json", "parity.json", "run.json", "report.html", "batch.duckdb"):
+    for name in ("ledger.json", "parity.json", "run.json", "report.html", "batch.duckdb", PACKAGE, LIVE):
         with suppress(FileNotFoundError):
             (out / name).unlink()
-    rmtree(out / "answers", ignore_errors=True)
+    for folder in ("answers", SOURCES):
+        rmtree(out / folder, ignore_errors=True)

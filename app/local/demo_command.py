@@ -21,6 +21,7 @@ from rich.table import Table
 
 from app.batch.progress import Progress
 from app.dashboards.report import read_results, write_report
+from app.dashboards.tableau import AnswersError, ExtractError, build_workbook
 from app.events.files import EventFileError, describe, expand
 from app.events.generator import Settings as GeneratorSettings
 from app.events.generator import SettingsError, generate
@@ -45,6 +46,7 @@ examples:
 
 what is in --out afterwards:
   report.html           open it in a browser; it needs no network
+  Shop.twbx             open it in Tableau Desktop; Shop-live.twb, datasources/: the same on a warehouse in BigQuery
   ledger.json           rows read = stored + duplicates + bad, for each pipeline
   parity.json           question -> whether both pipelines gave the same answer
   answers/stream/, answers/batch/   QUESTION.parquet
@@ -105,7 +107,13 @@ def _run(given: argparse.Namespace, console: Console) -> int:
             demo.facts(shlex.join(["scripts/demo", *sys.argv[1:]])).write(out)
         with progress.stage("report"):
             report = write_report(read_results(out), out / "report.html")
+        with progress.stage("tableau"):
+            workbook, lack = _workbook(out)
     _show(outcome, console)
+    if workbook:
+        console.print(f"{workbook.resolve()}", highlight=False)
+    else:
+        console.print(lack, style="yellow", markup=False)
     console.print(f"{report.resolve()}  ({time.monotonic() - began:.0f} s)", style="bold", highlight=False)
     if any(outcome.differences.values()):
         return DIFFERENT_EXIT
@@ -127,6 +135,14 @@ def _java() -> tuple[Java | None, str]:
         return get_java(system_packages=True), ""
     except JavaMissing as error:
         return None, f"{_NO_JAVA}{error}"
+
+
+def _workbook(out: Path) -> tuple[Path | None, str]:
+    """Build the workbook for Tableau, or say why there is none."""
+    try:
+        return build_workbook(out, out), ""
+    except (AnswersError, ExtractError) as error:
+        return None, f"There is no workbook for Tableau: {error}"
 
 
 def _heap(files: Sequence[Path]) -> str:

@@ -2,6 +2,8 @@
 
 from google.cloud import bigquery
 
+from app.analytics import QUESTIONS
+from app.analytics.sql import compile_question
 from app.analytics.views import VIEWS, compile_view
 from app.events.dialects import bigquery_fields
 from app.events.warehouse import TABLES
@@ -25,6 +27,20 @@ def create_warehouse(dataset: str) -> None:
         made.clustering_fields = list(table.cluster_by)
         client.create_table(made, exists_ok=True)
     for name in VIEWS:
-        view = bigquery.Table(f"{dataset}.{name}")
-        view.view_query = compile_view(name, dataset)
-        client.create_table(view, exists_ok=True)
+        _create_view(f"{dataset}.{name}", compile_view(name, dataset))
+
+
+def create_question_views(dataset: str) -> None:
+    """Make a view for each question, of its name, in a dataset that `create_warehouse` made; what exists stays.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: BigQuery refuses one.
+    """
+    for name in QUESTIONS:
+        _create_view(f"{dataset}.{name}", compile_question(name, "bigquery", events=f"{dataset}.events"))
+
+
+def _create_view(name: str, query: str) -> None:
+    view = bigquery.Table(name)
+    view.view_query = query
+    bigquery_client().create_table(view, exists_ok=True)

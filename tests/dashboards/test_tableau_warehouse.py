@@ -15,6 +15,7 @@ from app.dashboards.tableau.command import main
 from app.gcp.clients import bigquery_client
 from app.local.bigquery import bigquery_emulator
 from app.local.emulators import environment
+from app.local.warehouse import create_question_views
 from tests.analytics.engines import BigQuery, DuckDb
 from tests.analytics.events import generated_events
 from tests.dashboards.tableau_extracts import hyper, rows, unpack
@@ -32,10 +33,8 @@ def dataset(events: pa.Table) -> Iterator[str]:
     with bigquery_emulator() as emulator, environment(emulator.environment):
         engine = BigQuery()
         engine.load("shop.events", events)
-        client = bigquery_client()
-        name = f"{client.project}.shop"
-        for question in QUESTIONS:
-            engine.make_view(f"`{name}.{question}`", compile_question(question, "bigquery", events=f"{name}.events"))
+        name = f"{bigquery_client().project}.shop"
+        create_question_views(name)
         yield name
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from zipfile import ZipFile
 
 import psutil
 import pyarrow.parquet as pq
@@ -34,6 +35,10 @@ def test_both_pipelines_agree_and_every_row_is_accounted_for(tmp_path: Path) -> 
         assert all(answer.schema.names == question.schema.names for answer in answers)
     assert "Every row is accounted for" in done.stderr
     assert (out / "report.html").stat().st_size > 100_000
+    with ZipFile(out / "Shop.twbx") as workbook:
+        assert {f"Data/Extracts/{name}.hyper" for name in QUESTIONS} < set(workbook.namelist())
+    assert {file.stem for file in (out / "datasources").glob("*.tds")} == set(QUESTIONS)
+    assert (out / "Shop-live.twb").exists()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

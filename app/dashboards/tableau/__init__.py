@@ -8,7 +8,7 @@ when it gets a sheet in `app.dashboards.tableau.sheets`.
 
 from app.dashboards.tableau.answers import Answers, AnswersError, from_results, from_warehouse
 from app.dashboards.tableau.build import build_workbook
-from app.dashboards.tableau.extracts import ExtractError
+from app.dashboards.tableau.errors import ExtractError
 from app.dashboards.tableau.warehouse import Warehouse, WarehouseError
 
 __all__ = [

@@ -10,7 +10,7 @@ import pyarrow as pa
 from app.analytics import QUESTIONS, Question
 from app.dashboards.tableau.answers import Answers, conformed, from_results
 from app.dashboards.tableau.datasource import source_file
-from app.dashboards.tableau.extracts import write_extracts
+from app.dashboards.tableau.errors import ExtractError
 from app.dashboards.tableau.package import write_package
 from app.dashboards.tableau.parameters import parameters
 from app.dashboards.tableau.warehouse import Warehouse
@@ -48,7 +48,7 @@ def build_workbook(
     # The files take their places at the end, so that a build that fails leaves those of the one before.
     with tempfile.TemporaryDirectory(prefix=".tableau-", dir=out) as folder:
         made = Path(folder)
-        extracts = write_extracts(answers.tables, made)
+        extracts = _write_extracts(answers.tables, made)
         write_package(made / PACKAGE, workbook.xml(warehouse, answers.made), extracts)
         (made / LIVE).write_bytes(workbook.xml(warehouse))
         sources = out / SOURCES
@@ -59,6 +59,17 @@ def build_workbook(
         (made / LIVE).replace(out / LIVE)
         (made / PACKAGE).replace(package)
     return package
+
+
+def _write_extracts(answers: Mapping[str, pa.Table], folder: Path) -> dict[str, Path]:
+    try:
+        from app.dashboards.tableau.extracts import write_extracts
+    except ImportError as error:
+        raise ExtractError(
+            f"Hyper's API, which writes the data of a workbook, is not there ({error}); it is made for Linux on "
+            "x86-64, macOS and Windows"
+        ) from error
+    return write_extracts(answers, folder)
 
 
 def _answers(results: Path | Mapping[str, pa.Table] | Answers, questions: Mapping[str, Question]) -> Answers:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from app.dashboards.tableau.answers import AnswersError, from_results, from_warehouse
 from app.dashboards.tableau.build import LIVE, PACKAGE, SOURCES, build_workbook
-from app.dashboards.tableau.extracts import ExtractError
+from app.dashboards.tableau.errors import ExtractError
 from app.dashboards.tableau.publish import PublishError, Target, publish
 from app.dashboards.tableau.warehouse import PROJECT_TO_TYPE, Warehouse, WarehouseError
 

@@ -19,6 +19,7 @@ from tableauhyperapi import (
     escape_string_literal,
 )
 
+from app.dashboards.tableau.errors import ExtractError
 from app.dashboards.tableau.hyper_file import make_stable
 
 TABLE: Final = TableName("Extract", "Extract")
@@ -31,10 +32,6 @@ _ONE_THREAD: Final = {"hard_concurrent_query_thread_limit": "1", "log_config": "
 """Several threads would write the blocks of a big table in another order each time. Hyper writes no log file."""
 
 _log = logging.getLogger(__name__)
-
-
-class ExtractError(Exception):
-    """An answer cannot be stored as an extract."""
 
 
 def write_extracts(answers: Mapping[str, pa.Table], folder: Path) -> dict[str, Path]:
