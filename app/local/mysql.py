@@ -105,9 +105,8 @@ def start_mysql(folder: Path, *, options: Sequence[str] = ()) -> MysqlServer:
     root, loader, grafana = (User(name, secrets.token_urlsafe(16)) for name in ("root", LOADER, GRAFANA))
     users = place / "users.sql"
     users.touch(mode=0o600)
-    own = [f"ALTER USER 'root'@'localhost' IDENTIFIED BY '{root.password}'"]
-    own += ["DROP USER IF EXISTS ''@'localhost'", f"DROP USER IF EXISTS ''@'{os.uname().nodename}'"]
-    users.write_text("".join(f"{statement};\n" for statement in (*own, *grants_sql(loader, grafana))))
+    statements = (*_root_only(root), *grants_sql(loader, grafana))
+    users.write_text("".join(f"{statement};\n" for statement in statements))
     port = free_port()
     server = _start(program, place, port, options)
     return MysqlServer(server, port, place, root, loader, grafana)
@@ -117,6 +116,20 @@ def restart_mysql(mysql: MysqlServer, *, options: Sequence[str] = ()) -> MysqlSe
     """Start a server that has ended again, on the same data and port, without waiting. Raises ServerError."""
     server = _start(get_mysql_program(), mysql.folder, mysql.port, options)
     return MysqlServer(server, mysql.port, mysql.folder, mysql.root, mysql.loader, mysql.grafana)
+
+
+def _root_only(root: User) -> list[str]:
+    """Statements that leave none of the users without password with which an installation begins."""
+    hosts = ("localhost", os.uname().nodename.lower())
+    unknown = [f"DROP USER IF EXISTS ''@'{host}'" for host in hosts]
+    unknown += [f"DROP USER IF EXISTS 'root'@'{host}'" for host in (*hosts[1:], "::1")]
+    return [
+        *unknown,
+        f"ALTER USER 'root'@'localhost' IDENTIFIED BY '{root.password}'",
+        f"CREATE USER IF NOT EXISTS 'root'@'{LOOPBACK}'",
+        f"ALTER USER 'root'@'{LOOPBACK}' IDENTIFIED BY '{root.password}'",
+        f"GRANT ALL PRIVILEGES ON *.* TO 'root'@'{LOOPBACK}' WITH GRANT OPTION",
+    ]
 
 
 def _install(program: MysqlProgram, place: Path) -> None:

@@ -1,7 +1,7 @@
 """A connection to the MySQL server, and what its errors mean for a run."""
 
 import ssl
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pymysql
 from pymysql.connections import Connection
@@ -10,7 +10,7 @@ from pymysql.cursors import Cursor
 from app.batch.errors import BatchError, StoreBusyError, StoreError
 from app.batch.stores.mysql.settings import MysqlSettings
 
-MysqlConnection = Connection
+MysqlConnection: TypeAlias = Connection
 """An open connection; nothing is committed by itself."""
 
 _CONNECT_SECONDS: Final = 10

@@ -79,8 +79,11 @@ class MysqlStore:
             began = time.monotonic()
             # By files, which Python reads much faster than rows of Spark, and may read again.
             folder = ingested.folder.below(f"mysql/{table}")
-            frame.write.mode("overwrite").parquet(folder.root)
-            self._load_files(table, SparkTasks(spark.sparkContext), folder, began)
+            try:
+                frame.write.mode("overwrite").parquet(folder.root)
+                self._load_files(table, SparkTasks(spark.sparkContext), folder, began)
+            finally:
+                folder.remove()
         self._try("filled", self._write_brands)
         return self._try("counted", self._stored)
 
