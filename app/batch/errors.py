@@ -41,3 +41,9 @@ class StoreBusyError(BatchError):
     """Another run is writing to the same store."""
 
     exit_code = 7
+
+
+class StoreError(BatchError):
+    """A store cannot be reached, refuses or fails; the message names it, its address and what to do."""
+
+    exit_code = 8

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _COMPRESSION: Final = "zstd"
+_COPIES_AT_ONCE: Final = 16
 # Nearly every event has another value there: a dictionary would only be built to be thrown away.
 _NO_DICTIONARY: Final = ("event_id",)
 
@@ -40,6 +43,30 @@ class Folder:
         with self._open(name, "wb") as file:
             file.write(data)
 
+    def swap_bytes(self, name: str, data: bytes) -> None:
+        """Write a file of which a reader sees what was there before or all of the new. Raises OSError."""
+        if not self.is_local:  # an object is there when all of it is
+            self.write_bytes(name, data)
+            return
+        part = f"{name}.part"
+        self.write_bytes(part, data)
+        Path(self.root, part).replace(Path(self.root, name))
+
+    def take(self, files: Mapping[str, str]) -> None:
+        """Have files of other folders of the same kind here too, by their addresses: links on one disk, else copies.
+
+        `files` gives the address of each name. Raises OSError.
+        """
+        if self.is_local:
+            for name, address in files.items():
+                target = Path(self.root, name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                link_or_copy(address, str(target))
+        elif files:
+            filesystem = self._filesystem()
+            with ThreadPoolExecutor(_COPIES_AT_ONCE, "copy") as pool:
+                list(pool.map(lambda name: filesystem.cp_file(files[name], self.path(name)), files))
+
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write a Parquet file that Spark, DuckDB and BigQuery read at their fastest. Raises OSError."""
         dictionary = [column for column in table.schema.names if column not in _NO_DICTIONARY]
@@ -48,10 +75,10 @@ class Folder:
                 table, file, compression=_COMPRESSION, use_dictionary=dictionary, store_decimal_as_integer=True
             )
 
-    def read_table(self, name: str) -> pa.Table:
-        """Read a Parquet file, columns as in the file. Raises OSError."""
+    def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """Read a Parquet file, columns as in the file, all of them unless some are named. Raises OSError."""
         with self.open_input(name) as file:
-            return pq.ParquetFile(file).read(use_threads=False)
+            return pq.ParquetFile(file).read(columns, use_threads=False)
 
     def open_input(self, name: str) -> Any:
         """Open a file for reading with `read` and `seek`. Raises OSError."""
@@ -62,6 +89,19 @@ class Folder:
         if self.is_local:
             return Path(self.root, name).is_file()
         return bool(self._filesystem().exists(self.path(name)))
+
+    def names(self) -> list[str]:
+        """What is directly in the folder, files and folders, by name; empty where there is no such folder."""
+        if self.is_local:
+            return sorted(path.name for path in Path(self.root).iterdir()) if Path(self.root).is_dir() else []
+        filesystem = self._filesystem()
+        if not filesystem.exists(self.root):
+            return []
+        return sorted(path.rstrip("/").rpartition("/")[2] for path in filesystem.ls(self.root, detail=False))
+
+    def below(self, name: str) -> "Folder":
+        """The folder of this name."""
+        return Folder(self.path(name))
 
     def delete(self, name: str) -> None:
         """Delete a file. Raises OSError."""
@@ -91,3 +131,11 @@ class Folder:
         # The emulator takes anybody; without a word gcsfs would look for credentials.
         options = {"token": "anon"} if os.environ.get("STORAGE_EMULATOR_HOST") else {}
         return fsspec.core.url_to_fs(self.root, **options)[0]
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """Make a local file have a second name, or where that is on another disk, a copy. Raises OSError."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

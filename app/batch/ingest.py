@@ -1,28 +1,29 @@
 """Event files become events: read, decoded, without repeats, as Parquet in a staging folder.
 
-Every step runs in Spark's executors; the driver gets counts only.
+Files that an earlier run read are not read again: its parts are taken over, and what is new alone goes through the
+steps. Every step runs in Spark's executors; the driver gets counts only.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from app.batch.base import Base, Source
 from app.batch.folder import Folder
-from app.batch.parts import Part, read_split
+from app.batch.parts import Part, read_split, take_repeats, write_ids_again
 from app.batch.progress import Progress
 from app.batch.repeats import Finish, find_repeats, finish_part, plan_shares
 from app.batch.splits import plan_splits
-from app.batch.tasks import run_tasks
+from app.batch.tasks import Tasks
 from app.events.dialects import spark_ddl
 from app.events.files import EventFile
 from app.events.schema import BAD_EVENTS, EVENTS
 
 if TYPE_CHECKING:
-    from pyspark import SparkContext
     from pyspark.sql import DataFrame, SparkSession
 
 STORED_EVENTS: Final = pa.schema([*EVENTS, pa.field("event_date", pa.date32(), nullable=False)])
@@ -42,14 +43,46 @@ class SourceCounts:
 
 
 @dataclass(frozen=True)
+class Change:
+    """How the events of a run differ from those of the run `base`, which it adds files to."""
+
+    base: str
+    """The run's id."""
+    folder: Folder
+    brought: tuple[str, ...]
+    """Files of `folder` with events of files that are new; some of them may be in `taken` too."""
+    taken: tuple[str, ...]
+    """Files of `folder` with events of files that were replaced."""
+
+    def added(self, spark: "SparkSession") -> "DataFrame":
+        """The events that the base has not; columns of `STORED_EVENTS`."""
+        return self._difference(spark, self.brought, self.taken)
+
+    def removed(self, spark: "SparkSession") -> "DataFrame":
+        """The events that only the base has; columns of `STORED_EVENTS`."""
+        return self._difference(spark, self.taken, self.brought)
+
+    def _difference(self, spark: "SparkSession", files: Sequence[str], without: Sequence[str]) -> "DataFrame":
+        events = _read_files(spark, self.folder, files)
+        if not files or not without:
+            return events
+        return events.join(_read_files(spark, self.folder, without), "event_id", "left_anti").select(
+            STORED_EVENTS.names
+        )
+
+
+@dataclass(frozen=True)
 class Ingested:
     """The events and bad events of a run in its staging folder, and the counts of where each row went.
 
-    `folder` holds `events/event_date=YYYY-MM-DD/*.parquet` and `bad_events/*.parquet`, either perhaps empty.
+    `folder` holds `events/event_date=YYYY-MM-DD/*.parquet` and `bad_events/*.parquet`, either perhaps empty: all of
+    the run, whether its files were read in this run or before. `change` is None where all of them were read now.
     """
 
     folder: Folder
     sources: tuple[SourceCounts, ...]
+    parts: tuple[Part, ...] = ()
+    change: Change | None = None
 
     @property
     def rows(self) -> int:
@@ -71,66 +104,138 @@ class Ingested:
 
 
 def ingest(
-    spark: "SparkSession",
+    tasks: Tasks,
     files: Sequence[EventFile],
     folder: Folder,
     *,
     split_bytes: int,
     ingest_time: datetime,
     progress: Progress,
+    base: Base | None = None,
+    replaced: Collection[str] = (),
 ) -> Ingested:
-    """Read event files into a staging folder.
+    """Read event files into a staging folder, on top of those of `base` but for the `replaced` ones (paths).
+
+    A file of the same path as one of the base replaces it.
 
     Raises:
         SourceError: a file cannot be read.
         DiskFullError: no space is left in the folder.
     """
     folder.make("events", "bad_events")
-    context = spark.sparkContext
+    taken_over = _TakenOver.of(base, {*replaced, *(file.path for file in files)})
+    first = max((part.split for part in taken_over.old), default=-1) + 1
+    places = len(taken_over.sources)
+    taken_over.link(folder)
     micros = int(ingest_time.timestamp() * 1_000_000)
-    read = partial(read_split, folder=folder, ingest_time=micros)
     with progress.stage("reading", unit="rows") as advance:
-        parts = run_tasks(context, read, plan_splits(files, split_bytes), lambda part: part.rows, advance)
-    with progress.stage("duplicates"):
-        repeats = _leave_out_repeats(context, parts, folder)
-    counts = []
-    for index, file in enumerate(files):
-        own = [i for i, part in enumerate(parts) if part.source == index]
-        moved = sum(repeats[i] for i in own)
-        counts.append(
-            SourceCounts(
-                path=file.path,
-                size=file.size,
-                rows=sum(parts[i].rows for i in own),
-                events=sum(parts[i].events for i in own) - moved,
-                duplicates=sum(parts[i].duplicates for i in own) + moved,
-                bad=sum(parts[i].bad for i in own),
-            )
+        found_again = tasks.run(
+            lambda numbered: take_repeats(numbered[1], numbered[0], taken_over.folder, folder),
+            list(enumerate(taken_over.with_repeats, first)),
         )
-    return Ingested(folder, tuple(counts))
+        first += len(found_again)
+        splits = [
+            replace(split, number=first + split.number, source=places + split.source)
+            for split in plan_splits(files, split_bytes)
+        ]
+        read = partial(read_split, folder=folder, ingest_time=micros)
+        parts = found_again + tasks.run(read, splits, lambda part: part.rows, advance)
+    with progress.stage("duplicates"):
+        parts = _leave_out_repeats(tasks, taken_over.parts, parts, folder)
+    change = None
+    if base:
+        brought = tuple(file for part in parts for file in part.event_files())
+        change = Change(base.run, folder, brought, tuple(taken_over.replaced_files.values()))
+    sources = (*taken_over.sources, *(Source(file.path, file.size) for file in files))
+    every = (*taken_over.parts, *parts)
+    return Ingested(folder, tuple(_counts(sources, every)), every, change)
 
 
-def _leave_out_repeats(context: "SparkContext", parts: Sequence[Part], folder: Folder) -> list[int]:
-    """Finish the parts; the number of repeats that each had."""
-    with_events = [i for i, part in enumerate(parts) if part.events]
-    shares = plan_shares(sum(part.events for part in parts), context.defaultParallelism) if with_events else []
-    own = [parts[i] for i in with_events]
-    found = run_tasks(context, lambda share: [find_repeats(share, own, folder)], shares)
+@dataclass(frozen=True)
+class _TakenOver:
+    """What a run has from its base: `parts` of `sources` that it keeps, and what it gives up."""
+
+    folder: Folder
+    old: tuple[Part, ...]
+    sources: tuple[Source, ...]
+    parts: tuple[Part, ...]
+    with_repeats: tuple[Part, ...]
+    """Parts whose repeats may be the only ones left of an event."""
+    replaced_files: dict[str, str]
+    """Files of the base with events of sources that are replaced, and what they are called here."""
+
+    @classmethod
+    def of(cls, base: Base | None, replaced: Collection[str]) -> "_TakenOver":
+        if base is None:
+            return cls(Folder(""), (), (), (), (), {})
+        stay = [place for place, source in enumerate(base.sources) if source.path not in replaced]
+        kept = [replace(part, source=stay.index(part.source)) for part in base.parts if part.source in stay]
+        gone = [part for part in base.parts if part.source not in stay]
+        with_repeats = [part for part in kept if part.repeats] if gone else []
+        if gone:
+            kept = [replace(part, rows=part.rows - part.repeats, repeats=0) for part in kept]
+        files = {file: f"replaced/{file}" for part in gone for file in part.event_files()}
+        return cls(
+            Folder(base.folder),
+            base.parts,
+            tuple(base.sources[place] for place in stay),
+            tuple(kept),
+            tuple(with_repeats),
+            files,
+        )
+
+    def link(self, folder: Folder) -> None:
+        """Have the files in the run's folder too."""
+        names = {file: file for part in self.parts for file in _files(part)} | self.replaced_files
+        folder.take({name: self.folder.path(file) for file, name in names.items()})
+
+
+def _files(part: Part) -> Iterator[str]:
+    """All files of a part that a base keeps."""
+    yield from part.event_files()
+    if part.bad:
+        yield part.bad_file
+    if part.repeats:
+        yield part.repeats_file
+
+
+def _leave_out_repeats(tasks: Tasks, before: Sequence[Part], parts: Sequence[Part], folder: Folder) -> list[Part]:
+    """Finish the parts: leave out what is in the finished ones `before` them, or in an earlier one of them."""
+    new = [i for i, part in enumerate(parts) if part.events]
+    if not new:
+        shares = []
+        known: list[Part] = []
+    else:
+        known = [part for part in before if part.events]
+        tasks.run(partial(write_ids_again, folder=folder), known)
+        shares = plan_shares(sum(part.events for part in (*known, *parts)), tasks.at_once)
+    own = [*known, *(parts[i] for i in new)]
+    found = tasks.run(lambda share: [find_repeats(share, own, folder)], shares)
     shares_of: dict[int, list[int]] = {}
     for share, counts in zip(shares, found, strict=True):
         for place in counts:
-            shares_of.setdefault(with_events[place], []).append(share.number)
+            shares_of.setdefault(new[place - len(known)], []).append(share.number)
     offsets = _rows_before(parts)
     todo = {
         i: Finish(part, offsets[i], tuple(shares_of.get(i, ())))
         for i, part in enumerate(parts)
         if part.bad or i in shares_of
     }
-    finished = run_tasks(context, lambda finish: [finish_part(finish, folder)], list(todo.values()))
-    repeats = [0] * len(parts)
-    for i, count in zip(todo, finished, strict=True):
-        repeats[i] = count
-    return repeats
+    finished = tasks.run(lambda finish: [finish_part(finish, folder)], list(todo.values()))
+    return [*(dict(enumerate(parts)) | dict(zip(todo, finished, strict=True))).values()]
+
+
+def _counts(sources: Sequence[Source], parts: Sequence[Part]) -> Iterator[SourceCounts]:
+    for index, source in enumerate(sources):
+        own = [part for part in parts if part.source == index]
+        yield SourceCounts(
+            path=source.path,
+            size=source.size,
+            rows=sum(part.rows for part in own),
+            events=sum(part.events for part in own),
+            duplicates=sum(part.duplicates + part.repeats for part in own),
+            bad=sum(part.bad for part in own),
+        )
 
 
 def _rows_before(parts: Sequence[Part]) -> list[int]:
@@ -141,3 +246,13 @@ def _rows_before(parts: Sequence[Part]) -> list[int]:
         before.append(seen.get(part.source, 0))
         seen[part.source] = before[-1] + part.rows
     return before
+
+
+def _read_files(spark: "SparkSession", folder: Folder, files: Sequence[str]) -> "DataFrame":
+    """Events in some files, with the day that the name of their folder gives."""
+    ddl = spark_ddl(STORED_EVENTS)
+    if not files:
+        return spark.createDataFrame([], ddl)
+    root = files[0].partition("event_date=")[0]
+    reader = spark.read.schema(ddl).option("basePath", folder.path(root))
+    return reader.parquet(*(folder.path(file) for file in files))

@@ -1,6 +1,7 @@
 """The batch job: event files in, answers in a store out.
 
     scripts/batch --events 2019-Oct.csv.gz gs://shop-events/2019-11-*.csv --out build/batch
+    scripts/batch --add 2019-12-01.csv.gz --out build/batch --stores embedded,mysql,redis,cassandra
 
 `--help` has more examples, what a run leaves, and the exit codes.
 """
@@ -20,29 +21,40 @@ from app.batch.errors import BatchError
 from app.batch.progress import Progress
 from app.batch.run import Result, run_batch
 from app.batch.settings import Settings
-from app.batch.stores.embedded import EmbeddedStore
+from app.batch.stores.registry import make_stores
 from app.events.ledger import LedgerError
 
 LEDGER_EXIT = 3
+NOT_LOADED_EXIT = 8
 INTERRUPTED_EXIT = 130
 
 _EPILOG = """
 examples:
   scripts/batch --events 2019-Oct.csv.gz 2019-Nov.csv.gz --out build/batch
   scripts/batch --events 'gs://shop-events/2019-10-*.csv' --out build/batch --memory 4g
+  scripts/batch --events 2019-10-*.csv --out build/batch --stores embedded,mysql,redis,cassandra
+a day more, read alone; a file of a path that was read before replaces what it brought then (backfill):
+  scripts/batch --add 2019-11-01.csv --out build/batch
+  scripts/batch --add 2019-11-01-corrected.csv --replace 2019-11-01.csv --out build/batch
+load a store that was down, without reading a file again:
+  scripts/batch --add --out build/batch --stores embedded,redis
 
 what is in --out afterwards:
   events/, bad_events/  Parquet        answers/QUESTION.parquet
-  batch.duckdb          a table for each answer; ledger, sources, runs
-  ledger.json           rows read = stored + duplicates + bad
+  batch.duckdb          a table for each answer; ledger, sources, runs, not_loaded
+  ledger.json           rows read = stored + duplicates + bad; not_loaded: store -> why
 
-A run shows its results at its end, all at once. A run that was killed leaves nothing: run it again.
+A store shows a run at the end, all at once. A run that was killed leaves the results of the one before: run it again.
+Addresses and secrets of the stores come from the environment, see README.md.
 
 exit codes:
-  0  done, and the ledger adds up      4  an event file is missing or damaged
+  0  done: the ledger adds up, and every store holds what it says
   1  another error                     5  the disk is full
-  2  wrong arguments                   6  Spark or Java is missing
-  3  the ledger does not add up        7  another run is writing to --out
+  2  wrong arguments or settings       6  Spark or Java is missing
+  3  the ledger does not add up, or a store holds something else; others may be loaded
+  4  an event file is missing or damaged
+  7  another run is writing to --out or to a store
+  8  a store was not loaded; ledger.json says which, and the others are loaded
 130  interrupted
 """
 
@@ -60,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         settings = _settings(given)
-        result = run_batch(settings, [EmbeddedStore(settings.out)], Progress(console))
+        result = run_batch(settings, make_stores(settings, settings.stores), Progress(console))
     except BatchError as error:
         console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         return error.exit_code
@@ -71,19 +83,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("interrupted; the store is as it was before")
         return INTERRUPTED_EXIT
     _report(result, settings, as_json=given.json)
-    return 0
+    for store, why in result.not_loaded.items():
+        console.print(f"[red]not loaded:[/red] {store}: {why}", highlight=False, soft_wrap=True)
+    if result.ledger_failed:
+        return LEDGER_EXIT
+    return NOT_LOADED_EXIT if result.not_loaded else 0
 
 
 def _report(result: Result, settings: Settings, *, as_json: bool) -> None:
     """Print what the run did: JSON for a program, a sentence for a person."""
     ledger, seconds = result.ledger, sum(result.seconds.values())
     if as_json:
-        report = {"run": result.run.id, "ledger": asdict(ledger), "seconds": result.seconds, "out": str(settings.out)}
+        report = {
+            "run": result.run.id,
+            "ledger": asdict(ledger),
+            "seconds": result.seconds,
+            "stores": result.store_seconds,
+            "not_loaded": result.not_loaded,
+            "out": str(settings.out) if settings.out else None,
+        }
         sys.stdout.write(json.dumps(report) + "\n")
         return
+    loaded = [store for store in settings.stores if store not in result.not_loaded]
     sys.stdout.write(
         f"read {ledger.read:,} = stored {ledger.stored:,} + duplicates {ledger.duplicates:,} + bad {ledger.bad:,} rows"
-        f" in {seconds:.1f} s; see {settings.out}\n"
+        f" in {seconds:.1f} s; loaded {', '.join(loaded)}{f'; see {settings.out}' if settings.out else ''}\n"
     )
 
 
@@ -95,9 +119,24 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     default = Settings(events=("-",), out=Path())
-    parser.add_argument("--events", nargs="+", required=True, metavar="FILE", help="paths, globs or gs:// addresses")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder of the results")
-    parser.add_argument("--staging", metavar="DIR", help="folder or gs:// address for files of the run (in --out)")
+    files = parser.add_mutually_exclusive_group(required=True)
+    files.add_argument(
+        "--events", nargs="+", metavar="FILE", help="paths, globs or gs:// addresses: all events there are"
+    )
+    files.add_argument("--add", nargs="*", metavar="FILE", help="files to add to those that the run before has read")
+    parser.add_argument(
+        "--replace", nargs="+", default=[], metavar="FILE", help="with --add: take out what these files brought"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of the embedded store")
+    parser.add_argument(
+        "--stores",
+        default=",".join(default.stores),
+        metavar="NAMES",
+        help="of embedded,mysql,redis,cassandra (embedded)",
+    )
+    parser.add_argument(
+        "--staging", metavar="DIR", help="folder or gs:// address for the files of the run and the next (in --out)"
+    )
     parser.add_argument("--facts", default=default.facts, metavar="disk|memory", help="where facts are kept (disk)")
     parser.add_argument("--master", default=default.master, metavar="URL", help="Spark's master (local[*])")
     parser.add_argument("--memory", default=default.memory, metavar="SIZE", help="heap of Spark's driver (3g)")
@@ -119,9 +158,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(given: argparse.Namespace) -> Settings:
-    values = {name: value for name, value in vars(given).items() if name not in ("json", "events", "spark")}
-    spark = dict(pair.partition("=")[::2] for pair in given.spark)
-    return Settings(events=tuple(given.events), spark=spark, **values)
+    listed = ("json", "events", "add", "replace", "stores", "spark")
+    values = {name: value for name, value in vars(given).items() if name not in listed}
+    return Settings(
+        events=tuple(given.events or given.add or ()),
+        add=given.add is not None,
+        replace=tuple(given.replace),
+        stores=tuple(name.strip() for name in given.stores.split(",")),
+        spark=dict(pair.partition("=")[::2] for pair in given.spark),
+        **values,
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ events go to Parquet straight from here, by day, without a way through the JVM:
     raw_bad_events/part-00007-0000.parquet     source_row counted within the part
     ids/part-00007-0000.ids                    to find the same event in other parts
 
-Repeats of an event within the part are left out at once: identical rows are neighbours, as a rule.
+Repeats of an event within the part are left out at once: identical rows are neighbours, as a rule. Repeats of other
+parts' events are left out later (`repeats.py`), and kept aside: the other part may be replaced one day.
 """
 
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What became of the rows of a part: `rows == events + duplicates + bad`, each counted by itself."""
+    """What became of the rows of a part: `rows == events + duplicates + repeats + bad`, each counted by itself."""
 
     split: int
     number: int
@@ -49,6 +50,10 @@ class Part:
     bad: int
     days: tuple[tuple[str, int], ...]
     """Days (YYYY-MM-DD) and the number of events of each, in the order in which `event_ids` counts events."""
+    repeats: int = 0
+    """Events of other parts; they are in `repeats_file`."""
+    finished: tuple[str, ...] = ()
+    """Days whose events are in the `finished_event_file`, without the repeats."""
 
     @property
     def name(self) -> str:
@@ -62,6 +67,15 @@ class Part:
     def finished_event_file(self, day: str) -> str:
         """The file that replaces `event_file` where that held repeats of other parts' events."""
         return f"events/event_date={day}/{self.name}-finished.parquet"
+
+    def event_files(self) -> list[str]:
+        """The files of its events, below the run's folder, in the order of days."""
+        return [self.finished_event_file(day) if day in self.finished else self.event_file(day) for day, _ in self.days]
+
+    @property
+    def repeats_file(self) -> str:
+        """The file of its events that other parts have too, below the run's folder."""
+        return f"repeats/{self.name}.parquet"
 
     @property
     def raw_bad_file(self) -> str:
@@ -108,6 +122,20 @@ def read_split(split: Split, folder: Folder, ingest_time: int) -> Iterator[Part]
         yield _write(split, number, rows, events, bad, folder, ingest_time)
 
 
+def take_repeats(part: Part, number: int, base: Folder, folder: Folder) -> Iterator[Part]:
+    """Make the repeats that an earlier run kept aside a part of their own, the only one of split `number`."""
+    repeats = base.read_table(part.repeats_file)
+    split = Split(number, part.source, "", 0, None)
+    yield _write_events(split, 0, len(repeats), repeats, 0, folder)
+
+
+def write_ids_again(part: Part, folder: Folder) -> Iterator[int]:
+    """Write the ids of a part that an earlier run made, from its events."""
+    ids = [folder.read_table(file, ["event_id"]).column("event_id") for file in part.event_files()]
+    write_ids(folder, part.ids_file, Ids.of(pa.chunked_array([chunk for column in ids for chunk in column.chunks])))
+    yield part.events
+
+
 def _write(
     split: Split,
     number: int,
@@ -117,7 +145,16 @@ def _write(
     folder: Folder,
     ingest_time: int,
 ) -> Part:
-    table = pa.Table.from_batches(event_batches, EVENTS).combine_chunks()
+    bad = pa.Table.from_batches(bad_batches, LOCATED_BAD_EVENTS)
+    events = pa.Table.from_batches(event_batches, EVENTS).combine_chunks()
+    part = _write_events(split, number, rows, events, len(bad), folder)
+    if part.bad:
+        kept = [stored(batch, ingest_time) for batch in bad.to_batches()]
+        folder.write_table(part.raw_bad_file, pa.Table.from_batches(kept, BAD_EVENTS))
+    return part
+
+
+def _write_events(split: Split, number: int, rows: int, table: pa.Table, bad: int, folder: Folder) -> Part:
     read = len(table)
     table, days = _by_day(table)
     ids = Ids.of(table.column("event_id"))
@@ -126,7 +163,6 @@ def _write(
         keep = np.ones(len(table), bool)
         keep[repeats] = False
         table, ids, days = table.filter(pa.array(keep)), ids.keep(keep), days[keep]
-    bad = pa.Table.from_batches(bad_batches, LOCATED_BAD_EVENTS)
     counted, sizes = np.unique(days, return_counts=True)
     names = [date.fromordinal(_EPOCH + day).isoformat() for day in counted.tolist()]
     part = Part(
@@ -136,7 +172,7 @@ def _write(
         rows=rows,
         events=len(table),
         duplicates=read - len(table),
-        bad=len(bad),
+        bad=bad,
         days=tuple(zip(names, sizes.tolist(), strict=True)),
     )
     begin = 0
@@ -145,9 +181,6 @@ def _write(
         begin += size
     if part.events:
         write_ids(folder, part.ids_file, ids)
-    if part.bad:
-        kept = [stored(batch, ingest_time) for batch in bad.to_batches()]
-        folder.write_table(part.raw_bad_file, pa.Table.from_batches(kept, BAD_EVENTS))
     return part
 
 

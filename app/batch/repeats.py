@@ -1,10 +1,10 @@
-"""Repeats of an event in different parts: found by their ids, then left out. Runs in Spark's executors.
+"""Repeats of an event in different parts: found by their ids, then kept aside. Runs in Spark's executors.
 
 Of identical rows the first stays, in the order of sources, splits and rows, so that a second run keeps the same ones.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -65,10 +65,11 @@ def find_repeats(share: Share, parts: Sequence[Part], folder: Folder) -> dict[in
     return dict(zip(counted.tolist(), counts.tolist(), strict=True))
 
 
-def finish_part(finish: Finish, folder: Folder) -> int:
-    """Leave the repeats out of a part's events, and number its bad events by their rows in the source.
+def finish_part(finish: Finish, folder: Folder) -> Part:
+    """Take the repeats out of a part's events and aside, and number its bad events by their rows in the source.
 
-    Gives the number of repeats. May run again after it failed or was lost: each step reads other files than it writes.
+    Gives the part as it is then. May run again after it failed or was lost: each step reads other files than it
+    writes, and a file is deleted when all that is made of it is there.
     """
     part = finish.part
     if part.bad:
@@ -77,21 +78,29 @@ def finish_part(finish: Finish, folder: Folder) -> int:
         rows = pc.add(bad.column(column), finish.offset)
         folder.write_table(part.bad_file, bad.set_column(column, bad.schema.field(column), rows))
     if not finish.shares:
-        return 0
+        return part
     repeats = np.concatenate([_places(part, share, folder) for share in finish.shares])
     keep = np.ones(part.events, bool)
     keep[repeats] = False
-    begin = 0
-    for day, size in part.days:
-        kept = keep[begin : begin + size]
-        begin += size
-        file = part.event_file(day)
-        if kept.all() or not folder.exists(file):
-            continue
-        if kept.any():
-            folder.write_table(part.finished_event_file(day), folder.read_table(file).filter(pa.array(kept)))
-        folder.delete(file)
-    return int(part.events - keep.sum())
+    ends = np.cumsum([size for _, size in part.days])
+    kept = dict(zip((day for day, _ in part.days), np.split(keep, ends[:-1]), strict=True))
+    touched = {day: mask for day, mask in kept.items() if not mask.all()}
+    there = {day: folder.read_table(part.event_file(day)) for day in touched if folder.exists(part.event_file(day))}
+    if len(there) == len(touched):
+        aside = [there[day].filter(pa.array(~mask)) for day, mask in touched.items()]
+        folder.write_table(part.repeats_file, pa.concat_tables(aside))
+    for day, events in there.items():
+        if touched[day].any():
+            folder.write_table(part.finished_event_file(day), events.filter(pa.array(touched[day])))
+        folder.delete(part.event_file(day))
+    left = {day: int(mask.sum()) for day, mask in kept.items()}
+    return replace(
+        part,
+        events=int(keep.sum()),
+        days=tuple((day, count) for day, count in left.items() if count),
+        repeats=int(part.events - keep.sum()),
+        finished=tuple(day for day in touched if left[day]),
+    )
 
 
 def _places(part: Part, share: int, folder: Folder) -> npt.NDArray[np.int32]:

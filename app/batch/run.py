@@ -3,7 +3,7 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +11,24 @@ from typing import TYPE_CHECKING, Final
 
 from app.analytics import FACTS, QUESTIONS
 from app.batch.answers import answer_questions, make_facts
-from app.batch.errors import BatchError, DiskFullError, SourceError
+from app.batch.base import Base, Source, read_base, write_base
+from app.batch.errors import BatchError, DiskFullError, SettingsError, SourceError, StoreBusyError
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested, ingest
+from app.batch.loading import Loading, ledger_of, loading
 from app.batch.progress import Progress
 from app.batch.settings import Settings
 from app.batch.spark_session import spark_session
 from app.batch.staging import staging_folder
-from app.batch.stores import Run, Store, Stored
+from app.batch.stores import Run, Store
+from app.batch.tasks import SparkTasks
 from app.events.files import EventFile, EventFileError, describe, expand
-from app.events.ledger import Ledger, LedgerError
+from app.events.ledger import Ledger
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _log = logging.getLogger(__name__)
-_STAGING: Final = ".staging"
 _MIB: Final = 1 << 20
 # Of the bytes of plain event files: Parquet twice where it cannot be linked, ids, facts and Spark's shuffles.
 _SPACE_NEEDED: Final = 1.0
@@ -35,46 +37,56 @@ _GZIP_RATIO: Final = 5
 
 @dataclass(frozen=True)
 class Result:
-    """What a committed run leaves to say: its ledger and how long each stage took [s]."""
+    """What a committed run leaves to say."""
 
     run: Run
     ledger: Ledger
     seconds: dict[str, float]
+    """How long each stage took."""
+    store_seconds: dict[str, float]
+    """How long each store took, beside the others and the questions."""
+    not_loaded: dict[str, str]
+    """The stores that do not hold the run, and why."""
+    ledger_failed: bool
+    """Whether one of them was found to hold something else than what was written."""
 
 
-def run_batch(settings: Settings, stores: Sequence[Store], progress: Progress) -> Result:
-    """Read the events, answer every question, and commit to every store. On an error no store is changed.
+def run_batch(settings: Settings, stores: Mapping[str, Store], progress: Progress) -> Result:
+    """Read the events, answer every question, and commit to every store that takes them.
 
     Raises:
-        BatchError: see its subclasses for what can happen.
-        LedgerError: rows were lost or counted twice.
+        BatchError: no store was changed; see its subclasses for what can happen.
+        LedgerError: rows were lost or counted twice; no store was changed.
     """
     run = Run.begin()
     files = _files(settings.events)
     needed = space_needed(files)
     with ExitStack() as stack:
-        for store in stores:
-            stack.callback(store.close)
-            store.open(run)
-        staging = settings.staging or str(settings.out.absolute() / _STAGING)
-        folder = stack.enter_context(staging_folder(staging, run))
+        loads = stack.enter_context(loading(stores, run))
+        base = _base(settings)
+        replaced = _replaced(settings, base)
+        folder = stack.enter_context(staging_folder(settings.staging_root, run))
         stack.enter_context(_explained(folder, needed))
         _warn_of_little_space(folder, needed)
         with progress.stage("spark"):
             local_dir = Path(folder.root, "spark") if folder.is_local else Path(tempfile.gettempdir())
             spark = stack.enter_context(spark_session(settings, local_dir))
         ingested = ingest(
-            spark,
+            SparkTasks(spark.sparkContext),
             files,
             folder,
             split_bytes=settings.split_mb * _MIB,
             ingest_time=run.started_at,
             progress=progress,
+            base=base if settings.add else None,
+            replaced=replaced,
         )
-        _answer(spark, ingested, settings, stores, progress)
+        ledger = ledger_of(ingested)
+        _answer(spark, ingested, settings, loads, progress)
         with progress.stage("stores"):
-            ledger = _commit(spark, ingested, stores)
-    return Result(run, ledger, progress.seconds)
+            loads.finish(ledger, ingested)
+            _keep(settings, run, ingested, base)
+    return Result(run, ledger, progress.seconds, loads.seconds, loads.not_loaded, loads.ledger_failed)
 
 
 def space_needed(files: Sequence[EventFile]) -> int:
@@ -89,34 +101,48 @@ def _files(paths: Sequence[str]) -> list[EventFile]:
         raise SourceError(str(error)) from error
 
 
-def _answer(
-    spark: "SparkSession", ingested: Ingested, settings: Settings, stores: Sequence[Store], progress: Progress
-) -> None:
+def _base(settings: Settings) -> Base | None:
+    """What the run before keeps."""
+    base = read_base(settings.staging_root, _out(settings))
+    if settings.add and base is None:
+        raise SettingsError(
+            f"add: no run before keeps its events in {settings.staging_root}; read all files once with --events"
+        )
+    return base
+
+
+def _replaced(settings: Settings, base: Base | None) -> tuple[str, ...]:
+    """The sources of the base that the user wants out, as the base names them."""
+    known = {source.path for source in base.sources} if base else set()
+    paths = tuple(path if path in known or "://" in path else str(Path(path).absolute()) for path in settings.replace)
+    if base:
+        base.check_replaced(paths)
+    return paths
+
+
+def _out(settings: Settings) -> str:
+    return str(settings.out.absolute()) if settings.out else ""
+
+
+def _keep(settings: Settings, run: Run, ingested: Ingested, before: Base | None) -> None:
+    """Make the run's events the base of the next one, in place of those of the run before."""
+    now = read_base(settings.staging_root, _out(settings))
+    if now != before:
+        raise StoreBusyError(f"another run has ended in {settings.staging_root} meanwhile; run again")
+    sources = tuple(Source(source.path, source.size) for source in ingested.sources)
+    write_base(settings.staging_root, Base(run.id, _out(settings), ingested.folder.root, sources, ingested.parts))
+    if before:
+        Folder(before.folder).remove()
+
+
+def _answer(spark: "SparkSession", ingested: Ingested, settings: Settings, loads: Loading, progress: Progress) -> None:
     with progress.stage("facts", total=len(FACTS)) as advance:
         make_facts(spark, ingested.events(spark), ingested.folder, settings.facts, settings.questions_at_once, advance)
+    loads.begin_events(spark, ingested)
     with progress.stage("questions", total=len(QUESTIONS)) as advance:
         for count, (name, answer) in enumerate(answer_questions(spark, settings.questions_at_once), 1):
-            for store in stores:
-                store.write_answer(name, answer)
+            loads.begin_answer(name, answer)
             advance(count)
-
-
-def _commit(spark: "SparkSession", ingested: Ingested, stores: Sequence[Store]) -> Ledger:
-    """Write events and ledgers, and show the run in all stores once each of them holds all of it."""
-    ledgers = [_ledger(ingested, store.write_events(spark, ingested)) for store in stores]
-    for store, ledger in zip(stores, ledgers, strict=True):
-        if ledger != ledgers[0]:
-            raise LedgerError(f"stores hold different numbers of rows: {ledgers[0]} and {ledger}")
-        store.write_ledger(ledger.check("batch run"), ingested)
-        store.verify(ledger)
-    for store in stores:
-        store.commit()
-    return ledgers[0]
-
-
-def _ledger(ingested: Ingested, stored: Stored) -> Ledger:
-    """The reader's count of rows against the store's count of what it holds."""
-    return Ledger(ingested.rows, stored.events, ingested.duplicates, stored.bad_events)
 
 
 def _warn_of_little_space(folder: Folder, needed: int) -> None:

@@ -9,9 +9,11 @@ from typing import Final, Literal, get_args
 from app.batch.errors import SettingsError
 
 FactsIn = Literal["disk", "memory"]
+StoreName = Literal["embedded", "mysql", "redis", "cassandra"]
 
+_STAGING: Final = ".staging"
 _SIZE: Final = re.compile(r"[1-9]\d*[mg]")
-_MASTER: Final = re.compile(r"local(\[(\d+|\*)\])?|spark://.+|yarn|k8s://.+")
+_MASTER: Final = re.compile(r"local(\[(\d+|\*)\])?|local-cluster\[\d+,\d+,\d+\]|spark://.+|yarn|k8s://.+")
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,17 @@ class Settings:
 
     events: tuple[str, ...]
     """Event files: local paths or gs:// addresses, plain or gzip, in the order that decides which duplicate stays."""
-    out: Path
-    """The folder of the embedded store."""
+    out: Path | None = None
+    """The folder of the embedded store. None: a run without one, which needs `staging`."""
+    add: bool = False
+    """Whether `events` are added to those of the run before. A file of the same path as one of those replaces it."""
+    replace: tuple[str, ...] = ()
+    """Files of the run before whose events are taken out, beside those that `events` replace."""
+    stores: tuple[StoreName, ...] = ("embedded",)
+    """Where results go. The first one's ledger says what became of all the others."""
     staging: str | None = None
-    """Where executors put Parquet files while the run lasts: a folder that all of them and the driver reach, local or
-    gs://. None: inside `out`."""
+    """Where executors put Parquet files, and the run's events stay for the next one to add to: a folder that all
+    executors and the driver reach, local or gs://, one for each `out`. None: inside `out`."""
     facts: FactsIn = "disk"
     """Where Spark keeps the facts that questions share."""
     master: str = "local[*]"
@@ -55,7 +63,27 @@ class Settings:
 
     def _rules(self) -> list[tuple[bool, str]]:
         return [
-            (bool(self.events), "events: name at least one file, for example events.csv.gz or gs://shop/events.csv"),
+            (
+                bool(self.events) or self.add,
+                "events: name at least one file, for example events.csv.gz or gs://shop/events.csv",
+            ),
+            (
+                self.add or not self.replace,
+                "replace: files can only be replaced where files are added to a run (--add)",
+            ),
+            (
+                bool(self.stores) and set(self.stores) <= set(get_args(StoreName)),
+                f"stores: {','.join(self.stores)!r} has others than {', '.join(get_args(StoreName))}",
+            ),
+            (len(set(self.stores)) == len(self.stores), f"stores: {','.join(self.stores)!r} names one twice"),
+            (
+                bool(self.out) or "embedded" not in self.stores,
+                "out: the store embedded needs a folder, for example out",
+            ),
+            (
+                bool(self.out or self.staging),
+                "staging: without out it needs a folder that all executors reach, for example gs://shop-batch/staging",
+            ),
             (
                 self.facts in get_args(FactsIn),
                 f"facts: {self.facts!r} is none of {', '.join(get_args(FactsIn))}",
@@ -82,5 +110,15 @@ class Settings:
 
     @property
     def is_local(self) -> bool:
-        """Whether Spark runs inside this machine."""
+        """Whether Spark runs on this machine."""
         return self.master.startswith("local")
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether Spark's tasks run in other processes than the driver's, to which the code has to be sent."""
+        return not self.is_local or self.master.startswith("local-cluster")
+
+    @property
+    def staging_root(self) -> str:
+        """The folder or gs:// address below which the run's staging folder is."""
+        return self.staging or str(Path(self.out or "").absolute() / _STAGING)

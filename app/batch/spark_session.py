@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import tempfile
+import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -79,7 +81,7 @@ def spark_session(settings: Settings, local_dir: Path) -> Iterator["SparkSession
     except ImportError as error:
         raise SparkMissingError("The package pyspark is missing. Install the extra: pip install '.[batch]'") from error
     if settings.is_local:
-        _use_this_python()
+        _use_this_python(settings, local_dir)
     builder = SparkSession.builder
     for key, value in spark_settings(settings, local_dir).items():
         builder = builder.config(key, value)
@@ -89,7 +91,8 @@ def spark_session(settings: Settings, local_dir: Path) -> Iterator["SparkSession
         raise SparkMissingError(f"Spark did not start ({error}). {_JAVA_ADVICE}") from error
     spark.sparkContext.setLogLevel("ERROR")
     try:
-        yield spark
+        with _sent_code(spark) if settings.is_cluster else nullcontext():
+            yield spark
     except (Py4JError, OSError) as error:
         if _java_ended(spark):
             raise SparkEndedError(
@@ -145,8 +148,34 @@ def _gcs_settings(connector: str) -> dict[str, str]:
     return chosen
 
 
-def _use_this_python() -> None:
-    """Make Spark's workers on this machine run this Python and find this code."""
+@contextmanager
+def _sent_code(spark: "SparkSession") -> Iterator[None]:
+    """Give the executors the code that this process runs; the packages that it needs must be on their machines."""
+    with tempfile.TemporaryDirectory() as folder:  # they take it from there when they start
+        package = Path(folder, "app.zip")
+        with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(_REPOSITORY.glob("app/**/*.py")):
+                archive.write(file, file.relative_to(_REPOSITORY))
+        spark.sparkContext.addPyFile(str(package))
+        yield
+
+
+def _spark_home(home: Path) -> str:
+    """An installation of Spark in a folder where a cluster on this machine may put its work."""
+    import pyspark
+
+    home.mkdir(parents=True, exist_ok=True)
+    for part in Path(pyspark.__path__[0]).iterdir():
+        if not (home / part.name).exists():
+            (home / part.name).symlink_to(part)
+    return str(home)
+
+
+def _use_this_python(settings: Settings, local_dir: Path) -> None:
+    """Make Spark's workers on this machine run this Python, and find this code where they are not sent it."""
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    if settings.is_cluster:
+        os.environ["SPARK_HOME"] = _spark_home(local_dir / "home")
+        return
     paths = [str(_REPOSITORY), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))

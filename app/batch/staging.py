@@ -1,6 +1,7 @@
 """The staging folder of a run: files that are needed while it lasts, and what becomes of those of killed runs.
 
-A local folder is held with a lock that ends with its process, so that a folder without one is known to be left over.
+A local folder is held with a lock that ends with its process, so that a folder without one is known to be left over,
+unless it is the base of the next run.
 """
 
 import fcntl
@@ -11,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from app.batch.base import KEPT, base_run
 from app.batch.errors import BatchError
 from app.batch.folder import Folder
 from app.batch.stores import RUN_ID, Run
@@ -20,9 +22,10 @@ _PREFIX: Final = "run-"
 
 @contextmanager
 def staging_folder(root: str, run: Run) -> Iterator[Folder]:
-    """A run's own folder below `root`, removed at its end; what killed runs left in a local `root` is removed first.
+    """A run's own folder below `root`; what killed runs left in a local `root` is removed first.
 
-    Several runs may have one `root` at the same time.
+    At the end it is removed, or where the run has become the base, all of it that a base does not keep. Several runs
+    may have one `root` at the same time.
 
     Raises:
         BatchError: the folder cannot be made.
@@ -36,8 +39,17 @@ def staging_folder(root: str, run: Run) -> Iterator[Folder]:
                 raise BatchError(
                     f"{root} cannot be written: {error.strerror}; give another folder with --staging"
                 ) from error
-        stack.callback(folder.remove)
+        stack.callback(_tidy, root, folder, run)
         yield folder
+
+
+def _tidy(root: str, folder: Folder, run: Run) -> None:
+    if base_run(root) != run.id:
+        folder.remove()
+        return
+    for name in folder.names():
+        if name not in KEPT:
+            folder.below(name).remove()
 
 
 def _made(root: Path, folder: Folder) -> ExitStack:
@@ -51,8 +63,10 @@ def _made(root: Path, folder: Folder) -> ExitStack:
 
 
 def _remove_left(root: Path) -> None:
+    base = base_run(str(root))
     for left in root.glob(f"{_PREFIX}*"):
-        if RUN_ID.fullmatch(left.name.removeprefix(_PREFIX)):
+        run = left.name.removeprefix(_PREFIX)
+        if RUN_ID.fullmatch(run) and run != base:
             with suppress(OSError), _held(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 shutil.rmtree(left, ignore_errors=True)
 

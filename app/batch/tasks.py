@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from app.batch.errors import BatchError, DiskFullError, SourceError
 from app.events.files import EventFileError
@@ -28,26 +28,67 @@ class _Failed:
     message: str
 
 
-def run_tasks(
-    spark: "SparkContext",
-    task: Callable[[Item], Iterable[Result]],
-    items: Sequence[Item],
-    count: Callable[[Result], int] = lambda _: 1,
-    progress: Callable[[int], None] = lambda _: None,
-) -> list[Result]:
-    """Run `task` on each item, one Spark task an item, and collect what they give, in order.
+class Tasks(Protocol):
+    """Runs a function on many items at once."""
 
-    `progress` is called in this process with the sum of `count` over the results of tasks that ended, now and then.
+    @property
+    def at_once(self) -> int:
+        """How many tasks run at the same time."""
 
-    Raises:
-        SourceError: an event file cannot be read.
-        DiskFullError: no space is left.
-        Exception: what Spark raises, for any other error in a task.
-    """
-    if not items:
-        return []
-    done = spark.accumulator(0)
+    def run(
+        self,
+        task: Callable[[Item], Iterable[Result]],
+        items: Sequence[Item],
+        count: Callable[[Result], int] = ...,
+        progress: Callable[[int], None] = ...,
+    ) -> list[Result]:
+        """Run `task` on each item, and collect what they give, in order.
 
+        `progress` is called in this process with the sum of `count` over the results so far, now and then.
+
+        Raises:
+            SourceError: an event file cannot be read.
+            DiskFullError: no space is left.
+            Exception: any other error in a task.
+        """
+
+
+@dataclass(frozen=True)
+class SparkTasks:
+    """One Spark task an item, in the executors."""
+
+    spark: "SparkContext"
+
+    @property
+    def at_once(self) -> int:
+        """As many as the executors have cores."""
+        return int(self.spark.defaultParallelism)
+
+    def run(
+        self,
+        task: Callable[[Item], Iterable[Result]],
+        items: Sequence[Item],
+        count: Callable[[Result], int] = lambda _: 1,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> list[Result]:
+        """Run `task` on each item, as `Tasks` says."""
+        if not items:
+            return []
+        done = self.spark.accumulator(0)
+        run = _explained(task, count, done)
+        with _watching(done, progress):
+            results = self.spark.parallelize(items, len(items)).flatMap(run).collect()
+        good: list[Result] = []
+        for result in results:
+            if isinstance(result, _Failed):
+                raise result.kind(result.message)
+            good.append(result)
+        return good
+
+
+def _explained(
+    task: Callable[[Item], Iterable[Result]], count: Callable[[Result], int], done: "Accumulator[int]"
+) -> Callable[[Item], Iterator[Result | _Failed]]:
     def run(item: Item) -> Iterator[Result | _Failed]:
         try:
             for result in task(item):
@@ -55,19 +96,14 @@ def run_tasks(
                 yield result
         except EventFileError as error:
             yield _Failed(SourceError, str(error))
+        except BatchError as error:
+            yield _Failed(type(error), str(error))
         except OSError as error:
             if error.errno not in DISK_FULL:
                 raise
             yield _Failed(DiskFullError, str(error))
 
-    with _watching(done, progress):
-        results = spark.parallelize(items, len(items)).flatMap(run).collect()
-    good: list[Result] = []
-    for result in results:
-        if isinstance(result, _Failed):
-            raise result.kind(result.message)
-        good.append(result)
-    return good
+    return run
 
 
 @contextmanager

@@ -5,9 +5,12 @@ is a proof and not a definition.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
+
+_NOT_LOADED: Final = "not_loaded"
 
 
 class LedgerError(RuntimeError):
@@ -55,13 +58,25 @@ class Ledger:
         )
 
 
-def write_ledgers(ledgers: dict[str, Ledger], path: Path) -> None:
-    """Write ledgers by name as one JSON object, replacing the file at once."""
+def write_ledgers(ledgers: dict[str, Ledger], path: Path, not_loaded: Mapping[str, str] | None = None) -> None:
+    """Write ledgers by name as one JSON object, replacing the file at once.
+
+    `not_loaded` gives the stores that do not hold what the ledgers count, and why.
+    """
     part = path.with_suffix(".part")
-    part.write_text(json.dumps({name: asdict(ledger) for name, ledger in ledgers.items()}, indent=2) + "\n")
+    found: dict[str, object] = {name: asdict(ledger) for name, ledger in ledgers.items()}
+    if not_loaded:
+        found[_NOT_LOADED] = dict(not_loaded)
+    part.write_text(json.dumps(found, indent=2) + "\n")
     part.replace(path)
 
 
 def read_ledgers(path: Path) -> dict[str, Ledger]:
     """Ledgers by name from what `write_ledgers` wrote."""
-    return {name: Ledger(**counts) for name, counts in json.loads(path.read_text()).items()}
+    found = json.loads(path.read_text())
+    return {name: Ledger(**counts) for name, counts in found.items() if name != _NOT_LOADED}
+
+
+def read_not_loaded(path: Path) -> dict[str, str]:
+    """The stores that do not hold what the ledgers in a file count, and why."""
+    return dict(json.loads(path.read_text()).get(_NOT_LOADED, {}))

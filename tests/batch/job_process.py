@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from app.analytics import FACTS, QUESTIONS
 from app.analytics.sql import compile_fact, compile_question
+from app.batch.base import KEPT
 from app.events.csv_codec import decode
 from app.events.files import read_blocks
 from app.events.ledger import Ledger, read_ledgers
@@ -121,6 +122,14 @@ def contents(out: Path) -> dict[str, list[Any]]:
         }
     found |= {name: table.to_pylist() for name, table in answers(out).items()}
     return found | {"ledger": [ledger(out)]}
+
+
+def left_over(out: Path) -> list[str]:
+    """What is in the staging folder beside the events that the next run may add to."""
+    staging = out / ".staging"
+    base = json.loads((staging / "base.json").read_text())["folder"]
+    inside = [path.name for path in Path(base).iterdir() if path.name not in KEPT]
+    return inside + [path.name for path in staging.iterdir() if path.name not in ("base.json", Path(base).name)]
 
 
 def expected(files: Sequence[Path]) -> tuple[dict[str, pa.Table], Ledger]:

@@ -35,7 +35,7 @@ def write(store: EmbeddedStore, folder: Path, events: int) -> Ledger:
     assert (stored.events, stored.bad_events) == (events, 1)
     store.write_answer("how_many", pa.table({"events": [events], "event_date": [date(2019, 10, 1)]}))
     ledger = Ledger(events + 1, events, 0, 1)
-    store.write_ledger(ledger, staged)
+    store.write_ledger(ledger, staged, {})
     return ledger
 
 

@@ -22,7 +22,7 @@ from app.events.csv_codec import HEADER
 from app.events.generator import Settings, generate
 from app.events.ledger import Ledger
 from app.local.gcs import gcs_emulator
-from tests.batch.job_process import ROOT, Jobs, answers, contents, expected, job_environment, jobs, ledger
+from tests.batch.job_process import ROOT, Jobs, answers, contents, expected, job_environment, jobs, ledger, left_over
 from tests.conftest import UNAVOIDABLE
 
 pytestmark = pytest.mark.integration
@@ -88,6 +88,8 @@ def test_a_second_run_leaves_the_same_content(job: Jobs, done: Path, files: list
     report = json.loads(outcome.printed)
     assert Ledger(**report["ledger"]) == ledger(done)
     assert set(report["seconds"]) == {"spark", "reading", "duplicates", "facts", "questions", "stores"}
+    assert set(report["stores"]) == {"embedded"}
+    assert report["not_loaded"] == {}
     assert (done / "latest").readlink() != run_before
     assert contents(done) == before
 
@@ -140,6 +142,28 @@ def test_a_file_that_is_not_csv_is_kept_as_bad_rows(job: Jobs, tmp_path: Path) -
     assert job.run("--events", file, "--out", out).code == 0
     rows = data.count(b"\n") + (not data.endswith(b"\n"))
     assert ledger(out) == Ledger(rows, 0, 0, rows)
+
+
+def test_files_added_and_replaced_are_answered_as_in_one_run(job: Jobs, files: list[Path], tmp_path: Path) -> None:
+    first, second, third, out = (tmp_path / name for name in ("1.csv", "2.csv", "3.csv", "out"))
+    header, *rows = files[0].read_bytes().splitlines(keepends=True)
+    for file, part in ((first, rows[:9_000]), (second, rows[5_000:7_000]), (third, rows[8_000:12_000])):
+        file.write_bytes(header + b"".join(part))
+    outcome = job.run("--events", first, second, "--out", out)
+    assert outcome.code == 0, outcome.said
+    second.write_bytes(header + b"".join(rows[12_000:16_000]))
+    outcome = job.run("--add", third, second, "--replace", first, "--out", out)
+    assert outcome.code == 0, outcome.said
+    found = contents(out)
+    assert job.run("--events", third, second, "--out", tmp_path / "whole").code == 0
+    assert found == contents(tmp_path / "whole")
+    assert not left_over(out)
+
+
+def test_files_cannot_be_added_where_there_is_no_run_before(job: Jobs, files: list[Path], tmp_path: Path) -> None:
+    outcome = job.run("--add", files[0], "--out", tmp_path / "out")
+    assert outcome.code == 2
+    assert "read all files once with --events" in outcome.said
 
 
 def test_a_missing_file_changes_nothing(job: Jobs, done: Path, files: list[Path]) -> None:
@@ -209,8 +233,13 @@ def test_files_of_the_run_may_be_in_cloud_storage(files: list[Path], done: Path,
         with jobs(tmp_path, **emulator.environment) as cloud:
             staging = ("--staging", "gs://staging/batch", "--gcs-connector", jar)
             outcome = cloud.run("--events", *files, "--out", tmp_path / "out", "--split-mb", "1", *staging)
-        assert outcome.code == 0, outcome.said
-        assert not [file for file in emulator.folder.rglob("*.parquet") if file.is_file()]
+            assert outcome.code == 0, outcome.said
+            assert contents(tmp_path / "out") == contents(done)
+            # What the run keeps in Cloud Storage is enough to answer everything again.
+            again = cloud.run("--add", "--out", tmp_path / "out", *staging)
+        assert again.code == 0, again.said
+        kept = {file.parts[len(emulator.folder.parts) + 3] for file in emulator.folder.rglob("*.parquet")}
+        assert kept == {"events", "bad_events", "repeats"}
     assert contents(tmp_path / "out") == contents(done)
 
 
@@ -247,4 +276,4 @@ def test_a_killed_run_shows_nothing_and_the_next_one_is_whole(
     assert outcome.code == 0, outcome.said
     assert contents(out) == contents(done)
     assert len(list((out / "runs").iterdir())) == 1
-    assert not list((out / ".staging").iterdir())
+    assert not left_over(out)

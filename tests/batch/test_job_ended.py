@@ -15,7 +15,7 @@ import pytest
 
 from app.analytics import FACTS, QUESTIONS
 from app.events.generator import Settings, generate
-from tests.batch.job_process import ROOT, answers, contents, expected, job_environment, jobs, ledger
+from tests.batch.job_process import ROOT, answers, contents, expected, job_environment, jobs, ledger, left_over
 
 pytestmark = pytest.mark.integration
 
@@ -121,7 +121,7 @@ def test_an_interrupted_run_says_so_and_leaves_the_earlier_results_and_nothing_e
         assert "Traceback" not in said
     assert contents(shop.out) == shop.shown
     assert [path.name for path in (shop.out / "runs").iterdir()] == [(shop.out / "latest").readlink().name]
-    assert not list((shop.out / ".staging").iterdir())
+    assert not left_over(shop.out)
 
 
 def test_a_run_whose_java_is_killed_says_so_and_leaves_the_earlier_results(shop: Shop) -> None:
@@ -154,4 +154,4 @@ def test_a_second_job_is_refused_and_the_first_replaces_all_that_ended_runs_left
         name: expected_answers[name].to_pylist() for name in QUESTIONS
     }
     assert [path.name for path in (shop.out / "runs").iterdir()] == [(shop.out / "latest").readlink().name]
-    assert not list((shop.out / ".staging").iterdir())
+    assert not left_over(shop.out)

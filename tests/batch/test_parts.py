@@ -52,8 +52,9 @@ def ingest(files: list[Path], folder: Folder, split_bytes: int, shares: int) -> 
         hit = [n for n, counts in found.items() if part in own and own.index(part) in counts]
         expected = sum(found[n][own.index(part)] for n in hit)
         finish = Finish(part, before, tuple(hit))
-        assert finish_part(finish, folder) == expected
-        finish_part(finish, folder)  # as after a lost answer
+        finished = finish_part(finish, folder)
+        assert (finished.repeats, finished.events) == (expected, part.events - expected)
+        assert finish_part(finish, folder) == finished  # as after a lost answer
     return parts
 
 

@@ -16,6 +16,13 @@ def settings(**values: Any) -> Settings:
     ("values", "named"),
     [
         ({"events": ()}, "events"),
+        ({"replace": ("events.csv",)}, "replace"),
+        ({"stores": ("embedded", "oracle")}, "oracle"),
+        ({"stores": ()}, "stores"),
+        ({"stores": ("redis", "redis")}, "twice"),
+        ({"out": None, "staging": "gs://shop/staging"}, "out: the store embedded"),
+        ({"out": None, "stores": ("redis",)}, "staging"),
+        ({"master": "local-cluster[2]"}, "local-cluster"),
         ({"memory": "2 GB"}, "2 GB"),
         ({"master": "lokal"}, "lokal"),
         ({"facts": "tape"}, "tape"),

@@ -6,26 +6,21 @@ from stored facts, without event ids, checks, bad rows or Parquet.
 """
 
 import os
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import psutil
 
 from app.analytics import FACTS, QUESTIONS
 from app.analytics.sql import compile_fact, compile_question
-from app.events.generator import Settings, generate
 from app.local.java import get_java
-from tests.benchmarks.machine import EVENTS_A_DAY, described
+from tests.benchmarks.machine import described
+from tests.benchmarks.spark_job import measure_job, write_events
 
 ROWS: Final = 5_000_000
 NAIVE_ROWS: Final = 200_000
-_ROOT: Final = Path(__file__).resolve().parents[2]
 _COLUMNS: Final = """
     event_time, event_type, product_id, category_id, nullif(category_code, '') AS category_code,
     nullif({part[0]}, '') AS department, nullif({part[1]}, '') AS sub_category, nullif({part[2]}, '') AS product,
@@ -38,73 +33,22 @@ def run(rows: int = ROWS, naive_rows: int = NAIVE_ROWS) -> dict[str, Any]:
     """Rows a second read, stored and answered, Spark's start included."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        file = _write(folder / "events.csv", rows)
+        file = write_events(folder / "events.csv", rows)
         environment = get_java().environment
-        ours, memory = _job(["app.batch.job", "--events", str(file), "--out", str(folder / "out")], environment)
+        ours = measure_job(["app.batch.job", "--events", str(file), "--out", str(folder / "out")], environment)
         limit = _duckdb(file)
-        few = _write(folder / "few.csv", naive_rows)
-        naive, _ = _job(["tests.benchmarks.batch_naive", str(few)], environment)
+        few = write_events(folder / "few.csv", naive_rows)
+        naive = measure_job(["tests.benchmarks.batch_naive", str(few)], environment)
     return {
         "name": "batch",
         "unit": "rows/s",
-        "ours": round(rows / ours),
-        "naive": round(naive_rows / naive),
+        "ours": round(rows / ours.seconds),
+        "naive": round(naive_rows / naive.seconds),
         "limit": round(rows / limit),
-        "ratio": round(rows / ours / (naive_rows / naive), 1),
+        "ratio": round(rows / ours.seconds / (naive_rows / naive.seconds), 1),
         "run": described("pyspark", "duckdb", rows=rows, naive_rows=naive_rows, questions=len(QUESTIONS))
-        | {"seconds": round(ours, 1), "peak_memory_gib": round(memory / 2**30, 2)},
+        | {"seconds": round(ours.seconds, 1), "peak_memory_gib": round(ours.peak_bytes / 2**30, 2)},
     }
-
-
-def _write(path: Path, rows: int) -> Path:
-    days = max(1, round(rows / EVENTS_A_DAY))
-    with path.open("wb") as file:
-        file.writelines(generate(Settings(events=rows, seed=7, days=days)))
-    return path
-
-
-def _job(arguments: list[str], environment: dict[str, str]) -> tuple[float, int]:
-    """Seconds that a module takes as a process of its own, and the most memory [bytes] that it and its children had."""
-    began = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", *arguments],
-        cwd=_ROOT,
-        env={**os.environ, **environment, "PYTHONPATH": str(_ROOT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    peak = 0
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.25):
-            peak = max(peak, _resident(process.pid))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    code = process.wait()
-    seconds = time.monotonic() - began
-    done.set()
-    watcher.join()
-    if code:
-        raise AssertionError(f"{arguments[0]} ended with {code}")
-    return seconds, peak
-
-
-def _resident(pid: int) -> int:
-    total = 0
-    try:
-        root = psutil.Process(pid)
-        for process in (root, *root.children(recursive=True)):
-            try:
-                # Shared pages count once a process, so this is at least what is used.
-                total += process.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
-    except psutil.NoSuchProcess:
-        pass
-    return total
 
 
 def _duckdb(file: Path) -> float:

@@ -7,10 +7,22 @@ A store takes a run in steps, and shows nothing of it before `commit`:
 
 Every step may be run again, in the same run or in a later one after a crash, and leaves the same content: a store
 writes under a key that the content gives (event_id, question) or into a place of the run that `commit` swaps in.
+
+A run always has all events. One that adds files to an earlier run also says what it changes (`Ingested.change`). A
+store that swaps whole content in has no use for that. A store that changes its content in place keeps the id of the
+run that it holds, and forgets it before it changes anything; it then writes the change alone where it holds the run
+that the change is from, and everything otherwise.
+
+Each store is used by one thread at a time, beside the others. An error of one is no error of the others.
+
+To add a store: write a module here with these methods and `from_environment()`, which reads addresses and secrets from
+environment variables or files and raises SettingsError where they are missing; name it in `registry.py`; give it an
+extra in pyproject.toml.
 """
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol, Self
@@ -63,14 +75,15 @@ class Store(Protocol):
         """Write events and bad events, from the executors, partition by partition.
 
         A store takes the Parquet files of `ingested.folder` as they are, or the frames `ingested.events(spark)` and
-        `ingested.bad_events(spark)`. Nothing passes through the driver.
+        `ingested.bad_events(spark)`, or where that is enough the facts, which are there as views of the names in
+        `app.analytics.FACTS`. Nothing passes through the driver.
         """
 
     def write_answer(self, question: str, answer: pa.Table) -> None:
         """Write the answer to a question: rows in its order, columns of `QUESTIONS[question].schema`."""
 
-    def write_ledger(self, ledger: Ledger, ingested: Ingested) -> None:
-        """Write the run's ledger, and the counts of each source."""
+    def write_ledger(self, ledger: Ledger, ingested: Ingested, not_loaded: Mapping[str, str]) -> None:
+        """Write the run's ledger, the counts of each source, and why which other store was not loaded."""
 
     def verify(self, ledger: Ledger) -> None:
         """Compare what the store now holds for the run with the ledger.

@@ -4,8 +4,9 @@
       events/event_date=2019-10-01/*.parquet   every event once, columns of EVENTS
       bad_events/*.parquet                     every bad event, columns of BAD_EVENTS
       answers/QUESTION.parquet                 the answers
-      batch.duckdb                             a table for each answer; ledger, runs, sources
-      ledger.json                              {"batch": {"read", "stored", "duplicates", "bad"}}
+      batch.duckdb                             a table for each answer; ledger, runs, sources, not_loaded
+      ledger.json                              {"batch": {"read", "stored", "duplicates", "bad"}}; "not_loaded" says
+                                               which other stores do not hold the run, and why, where there are such
       latest -> runs/20191101T000000-1a2b3c    the run that all of these show
 
 All but `latest` are links through it. A run is written into a folder of its own and shown by one rename of `latest`,
@@ -13,9 +14,8 @@ so a reader sees the run before or the run after, whole.
 """
 
 import fcntl
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from app.batch.errors import BatchError, DiskFullError, StoreBusyError
+from app.batch.folder import link_or_copy
 from app.batch.ingest import Ingested
 from app.batch.stores import RUN_ID, Run, Stored
 from app.batch.tasks import DISK_FULL
@@ -51,6 +52,7 @@ _SOURCES: Final = pa.schema(
 _RUN: Final = pa.schema(
     [("run", pa.string()), ("started_at", pa.timestamp("us", "UTC")), ("finished_at", pa.timestamp("us", "UTC"))]
 )
+_NOT_LOADED: Final = pa.schema([("run", pa.string()), ("store", pa.string()), ("error", pa.string())])
 
 
 class EmbeddedStore:
@@ -88,7 +90,7 @@ class EmbeddedStore:
         with _explained(self._folder):
             for name in ("events", "bad_events"):
                 if ingested.folder.is_local:
-                    shutil.copytree(ingested.folder.path(name), self._folder / name, copy_function=_link_or_copy)
+                    shutil.copytree(ingested.folder.path(name), self._folder / name, copy_function=link_or_copy)
                     continue
                 frame = ingested.events(spark) if name == "events" else ingested.bad_events(spark)
                 writer = frame.write.partitionBy("event_date") if name == "events" else frame.write
@@ -101,8 +103,8 @@ class EmbeddedStore:
             pq.write_table(answer, self._folder / "answers" / f"{question}.parquet", compression="zstd")
         self._write_table(question, answer)
 
-    def write_ledger(self, ledger: Ledger, ingested: Ingested) -> None:
-        """Write the tables `ledger`, `sources` and `runs`, and the ledger as JSON."""
+    def write_ledger(self, ledger: Ledger, ingested: Ingested, not_loaded: Mapping[str, str]) -> None:
+        """Write the tables `ledger`, `sources`, `runs` and `not_loaded`, and the ledger as JSON."""
         run = self._running
         self._write_table("ledger", pa.Table.from_pylist([{"run": run.id, **asdict(ledger)}]))
         self._write_table(
@@ -111,8 +113,10 @@ class EmbeddedStore:
         )
         times = {"started_at": run.started_at, "finished_at": datetime.now(UTC)}
         self._write_table("runs", pa.Table.from_pylist([{"run": run.id, **times}], _RUN))
+        failed = [{"run": run.id, "store": store, "error": error} for store, error in not_loaded.items()]
+        self._write_table("not_loaded", pa.Table.from_pylist(failed, _NOT_LOADED))
         with _explained(self._folder):
-            write_ledgers({"batch": ledger}, self._folder / LEDGER)
+            write_ledgers({"batch": ledger}, self._folder / LEDGER, not_loaded)
 
     def verify(self, ledger: Ledger) -> None:
         """Count the rows of the Parquet files, and read the ledger back."""
@@ -176,7 +180,8 @@ class EmbeddedStore:
     def _query(self, sql: str) -> dict[str, int]:
         cursor = self._database.execute(sql)
         names = [column[0] for column in cursor.description or ()]
-        return dict(zip(names, cursor.fetchone() or (), strict=True))
+        (row,) = cursor.fetchall()
+        return dict(zip(names, row, strict=True))
 
     @property
     def _database(self) -> duckdb.DuckDBPyConnection:
@@ -208,13 +213,6 @@ def _explained(folder: Path) -> Iterator[None]:
 def _rows_below(folder: Path) -> int:
     """Rows of the Parquet files in a folder, as their footers count them."""
     return sum(pq.read_metadata(file).num_rows for file in folder.rglob("*.parquet"))
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _replace_link(link: Path, target: Path) -> None:
