@@ -1,6 +1,6 @@
 """The program that `pulumi up` runs: what is in an environment, and what goes from where to where.
 
-streaming   event files -> Publisher -> Messages -> StreamJob -> Warehouse, and an archive
+streaming   event files -> Publisher -> Messages -> StreamJob -> Warehouse -> dashboards, and an archive
 batch       event files -> the job and its stores, on a machine, on Dataproc or on this computer
 """
 
@@ -12,14 +12,30 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import pulumi
 from pulumi.runtime.config import CONFIG
 
-from infra.network import Network, NetworkArgs
-from infra.order import after
-from infra.services import Services, ServicesArgs
+from infra.dashboard_reader import DashboardReader, DashboardReaderArgs
+from infra.foundation import Foundation, FoundationArgs
+from infra.image import Image, ImageArgs
+from infra.messages import Messages, MessagesArgs
+from infra.publisher import Publisher, PublisherArgs
 from infra.settings import load
+from infra.stream_job import StreamJob, StreamJobArgs
+from infra.stream_outputs import stream_outputs
+from infra.warehouse import Warehouse, WarehouseArgs
 
 settings = load(CONFIG.get(), pulumi.get_stack())
-place = settings.place
+place, security = settings.place, settings.security
 
 if settings.on_google_cloud:
-    services = Services(place.name("services"), ServicesArgs(place, ("compute", "storage")))
-    network = Network(place.name("network"), NetworkArgs(place, settings.network), after(services))
+    ground = Foundation(place.name("foundation"), FoundationArgs(settings))
+
+if settings.stream.enabled:
+    key, ready = ground.key, ground.ready
+    image = Image(place.name("stream"), ImageArgs(ground.registry, "app/stream/Dockerfile"), ready)
+    messages = Messages(place.name("messages"), MessagesArgs(place, settings.messages, key), ready)
+    warehouse = Warehouse(place.name("warehouse"), WarehouseArgs(place, settings.warehouse, security, key), ready)
+    readers = DashboardReaderArgs(place, warehouse.answers, settings.warehouse.readers)
+    reader = DashboardReader(place.name("dashboards"), readers, ready)
+    job = StreamJob(place.name("events"), StreamJobArgs(settings.stream, ground, image, messages, warehouse), ready)
+    if settings.publisher.enabled:
+        Publisher(place.name("publisher"), PublisherArgs(settings.publisher, ground, image, messages), ready)
+    stream_outputs(ground, messages, warehouse, reader, job)

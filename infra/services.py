@@ -1,19 +1,44 @@
 """The services of Google Cloud that the project needs, switched on."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 from pulumi_gcp import projects
 
 from infra.place import Place
 
+SERVICES: Final = (
+    "artifactregistry",
+    "bigquery",
+    "bigquerystorage",
+    "billingbudgets",
+    "cloudbilling",
+    "cloudkms",
+    "cloudresourcemanager",
+    "compute",
+    "dataflow",
+    "dataproc",
+    "iam",
+    "iamcredentials",
+    "iap",
+    "logging",
+    "monitoring",
+    "oslogin",
+    "pubsub",
+    "secretmanager",
+    "serviceusage",
+    "storage",
+    "sts",
+)
+"""By the first part of their names."""
+
 
 @dataclass(frozen=True)
 class ServicesArgs:
-    """Services by the first part of their names, such as `pubsub`."""
+    """Where the services are switched on."""
 
     place: Place
-    names: tuple[str, ...]
 
 
 class Services(pulumi.ComponentResource):
@@ -21,7 +46,7 @@ class Services(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ServicesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("shop:infra:Services", name, None, opts)
-        for service in args.names:
+        for service in SERVICES:
             projects.Service(
                 f"{name}-{service}",
                 project=args.place.project,

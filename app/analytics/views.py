@@ -12,6 +12,7 @@ and the view compares events of equal time only.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import ibis
@@ -19,6 +20,7 @@ import ibis.expr.types as ir
 
 from app.analytics.facts import number_sessions
 from app.analytics.measures import MONEY, exactly, total
+from app.analytics.registry import QUESTIONS
 from app.analytics.sql import Dialect, table, to_sql
 from app.events.schema import BAD_EVENTS, EVENTS
 from app.events.warehouse import TABLES
@@ -33,10 +35,18 @@ class View:
     build: Callable[[dict[str, ir.Table]], ir.Table]
 
 
-def compile_view(name: str, dataset: str, dialect: Dialect = "bigquery") -> str:
-    """Give the query of a view; `dataset` (`dataset` or `project.dataset`) holds the logs."""
-    logs = {log: table(ibis.Schema.from_pyarrow(of.schema), f"{dataset}.{log}") for log, of in TABLES.items()}
-    return to_sql(VIEWS[name].build(logs), dialect)
+def compile_view(name: str, dataset: str, dialect: Dialect = "bigquery", *, since: datetime | None = None) -> str:
+    """Give the query of a view; `dataset` (`dataset` or `project.dataset`) holds the logs.
+
+    `since` (with a time zone) leaves out what is in earlier partitions of the logs; where tables require a filter of
+    their partitions, it is one.
+    """
+    return to_sql(VIEWS[name].build(_logs(dataset, since)), dialect)
+
+
+def compile_answer(question: str, dataset: str, dialect: Dialect = "bigquery", *, since: datetime | None = None) -> str:
+    """Give the query that answers a question from the logs, through no other view; else as `compile_view`."""
+    return to_sql(QUESTIONS[question].answer(events(_logs(dataset, since))), dialect)
 
 
 def events(logs: dict[str, ir.Table]) -> ir.Table:
@@ -117,6 +127,14 @@ VIEWS: Final[dict[str, View]] = {
     )
 }
 """View by name."""
+
+
+def _logs(dataset: str, since: datetime | None) -> dict[str, ir.Table]:
+    logs = {name: table(ibis.Schema.from_pyarrow(of.schema), f"{dataset}.{name}") for name, of in TABLES.items()}
+    if since is None:
+        return logs
+    begin = ibis.literal(since, "timestamp('UTC', 6)")
+    return {name: log.filter(log[TABLES[name].partition_by] >= begin) for name, log in logs.items()}
 
 
 def _kept(log: ir.Table) -> ir.Table:

@@ -160,3 +160,7 @@ def _take_environment(parser: argparse.ArgumentParser) -> None:
     given = {name: os.environ.get(_VARIABLES + name.upper()) for name in names}
     parser.set_defaults(**{name: value for name, value in given.items() if value})
     parser.set_defaults(files=os.environ.get(_VARIABLES + "FILES", "").split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

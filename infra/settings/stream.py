@@ -32,7 +32,6 @@ class StreamSettings:
     shards: int = setting(
         4, integer(1, 10_000, 4), "parts that an hour is counted in; keep it for the life of a dataset"
     )
-    rebuild: bool = setting(False, switch(), "count from event_log what a job knew that was cancelled")
 
     def problems(self, key: str) -> Iterator[Problem]:
         """Say that the least number of workers is over the most."""

@@ -23,6 +23,9 @@ class WarehouseSettings:
     expiry_days: int = setting(
         0, integer(0, 36_500, 400), "days after its own day that a partition of a log is deleted; 0: never"
     )
+    time_travel_hours: int = setting(
+        168, integer(48, 168, 168), "hours in which a table can be read as it was; longer costs more"
+    )
     readers: tuple[str, ...] = setting(
         (),
         several(text(r"(user|group|serviceAccount|domain):\S+", "a member of IAM", "group:analysts@example.com")),

@@ -16,7 +16,8 @@ from typing import Any
 
 from pulumi.runtime import mocks, rpc, set_mocks
 from pulumi.runtime.config import CONFIG
-from pulumi.runtime.stack import run_pulumi_func
+from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.stack import run_in_stack
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "shop-analytics"
@@ -89,9 +90,9 @@ class _Mocks(mocks.Mocks):
         id_ = _id(args.typ, args.name, args.inputs)
         return id_, dict(args.inputs) | computed(args.typ, args.name, args.inputs)
 
-    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
         if args.token in self._answers:
-            return self._answers[args.token], None
+            return dict(self._answers[args.token])
         known = {
             "gcp:organizations/getClientConfig:getClientConfig": {"accessToken": "token", "project": "demo-project"},
             "gcp:organizations/getProject:getProject": {"number": "123456789", "projectId": "demo-project"},
@@ -104,7 +105,7 @@ class _Mocks(mocks.Mocks):
                 "member": "serviceAccount:bq-123456789@bigquery-encryption.iam.gserviceaccount.com",
             },
         }
-        return known.get(args.token, {}), None
+        return known.get(args.token, {})
 
 
 class _Monitor(mocks.MockMonitor):
@@ -153,8 +154,9 @@ def declare(
         async def body() -> None:
             declared.result = program()
 
-        set_mocks(monitor.mocks, PROJECT, stack, preview=False, monitor=monitor)
-        await run_pulumi_func(body)
+        set_mocks(monitor.mocks, PROJECT, stack, preview=False, monitor=monitor, organization="shop")
+        set_root_resource(None)  # type: ignore[arg-type]
+        await run_in_stack(body)
 
     try:
         with asyncio.Runner() as runner:
@@ -209,6 +211,8 @@ def _id(type_: str, name: str, inputs: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping) and rpc._special_sig_key in value:
+        return _plain(value.get("value"))
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list):

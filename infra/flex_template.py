@@ -1,0 +1,40 @@
+"""The Flex Template of the pipeline: what Dataflow is told of its image and of its options."""
+
+from typing import Any, Final
+
+import pulumi
+
+PARAMETERS: Final = {
+    "subscription": ("The subscription that is read", r"projects/[^/]+/subscriptions/[^/]+"),
+    "dataset": ("The dataset that is written to, PROJECT.DATASET", r"[^.]+\.[A-Za-z0-9_]+"),
+    "archive": ("Where raw rows are archived", r"gs://.+"),
+    "count_every_seconds": ("How old a changed count may get", r"[0-9]+"),
+    "keep_days": ("How long an hour's events stay in state; 0: always", r"[0-9]+"),
+    "archive_every_seconds": ("How old a row that is not archived may get", r"[0-9]+"),
+    "shards": ("Parts that an hour is counted in", r"[0-9]+"),
+}
+"""The options of `app.stream.settings` that the template takes, each with its meaning and its form."""
+
+
+def flex_template(image: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Give the template's text for an image."""
+    described = [
+        {"name": name, "label": name, "helpText": meaning, "regexes": [form], "isOptional": name not in _NEEDED}
+        for name, (meaning, form) in PARAMETERS.items()
+    ]
+    template: dict[str, Any] = {
+        "image": image,
+        "sdkInfo": {"language": "PYTHON"},
+        "metadata": {
+            "name": "Events to BigQuery",
+            "description": "Decodes blocks of events, stores, archives and counts them",
+            "parameters": described,
+            "streaming": True,
+            "supportsAtLeastOnce": True,
+            "supportsExactlyOnce": True,
+        },
+    }
+    return pulumi.Output.json_dumps(template, sort_keys=True)
+
+
+_NEEDED: Final = ("subscription", "dataset")

@@ -1,0 +1,182 @@
+"""The streaming pipeline on Dataflow: its template, its account, and the job."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+from pulumi_gcp import bigquery, dataflow, projects, pubsub, storage
+
+from infra.accounts import account
+from infra.flex_template import flex_template
+from infra.foundation import Foundation
+from infra.image import Image
+from infra.messages import Messages
+from infra.settings.stream import StreamSettings
+from infra.warehouse import Warehouse
+
+OUTPUT: Final = "streamJob"
+"""Name of the output that keeps the job's identity for the next run."""
+REPLACED_BY: Final = ("name", "region", "minWorkers", "maxWorkers", "streamingEngine")
+"""What the service cannot change in a running job."""
+
+
+@dataclass(frozen=True)
+class StreamJobArgs:
+    """What the job reads, runs, writes and is in."""
+
+    settings: StreamSettings
+    ground: Foundation
+    image: Image
+    messages: Messages
+    warehouse: Warehouse
+
+
+class StreamJob(pulumi.ComponentResource):
+    """A running pipeline. A change of its code or options updates it in place; its state lives on."""
+
+    job_name: str
+    job_id: pulumi.Output[str]
+    account: pulumi.Output[str]
+    """E-mail address of the workers' account."""
+    identity: dict[str, Any]
+    """What cannot change without the job being replaced."""
+
+    def __init__(self, name: str, args: StreamJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("shop:infra:StreamJob", name, None, opts)
+        self._name, self._args = name, args
+        settings, place = args.settings, args.ground.place
+        worker = account(
+            f"{name}-worker", place, "Workers of the streaming pipeline", pulumi.ResourceOptions(parent=self)
+        )
+        granted = self._grants(worker.member)
+        template = self._template()
+        self.identity = {
+            "name": name,
+            "region": place.region,
+            "minWorkers": settings.min_workers,
+            "maxWorkers": settings.max_workers,
+            "streamingEngine": True,
+        }
+        job = dataflow.FlexTemplateJob(
+            name,
+            name=name,
+            project=place.project,
+            region=place.region,
+            container_spec_gcs_path=pulumi.Output.concat(
+                "gs://", args.ground.storage.staging, "/", template.output_name
+            ),
+            sdk_container_image=args.image.ref,
+            parameters=self._parameters(),
+            service_account_email=worker.email,
+            subnetwork=_url(args.ground.network.subnetwork),
+            ip_configuration="WORKER_IP_PRIVATE",
+            enable_streaming_engine=True,
+            machine_type=settings.machine_type,
+            num_workers=settings.min_workers,
+            max_workers=settings.max_workers,
+            staging_location=pulumi.Output.concat("gs://", args.ground.storage.staging, "/staging"),
+            temp_location=pulumi.Output.concat("gs://", args.ground.storage.staging, "/temp"),
+            kms_key_name=args.ground.key,
+            on_delete=settings.on_delete,
+            skip_wait_on_job_termination=False,
+            labels=place.labels("stream"),
+            # Two jobs of one name cannot run, so one that is replaced ends before the next begins.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=granted, delete_before_replace=True),
+        )
+        self.job_name, self.job_id, self.account = name, job.job_id, worker.email
+        self.register_outputs({"job_id": self.job_id, "account": self.account})
+
+    def _template(self) -> storage.BucketObject:
+        """The job only looks at the template's path, so the path says which image is in it."""
+        args = self._args
+        digest = args.image.digest.apply(lambda digest: digest.removeprefix("sha256:"))
+        return storage.BucketObject(
+            f"{self._name}-template",
+            name=pulumi.Output.concat(f"templates/{self._name}-", digest, ".json"),
+            bucket=args.ground.storage.staging,
+            content=flex_template(args.image.ref),
+            content_type="application/json",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _parameters(self) -> dict[str, pulumi.Input[str]]:
+        args, settings = self._args, self._args.settings
+        return {
+            "subscription": args.messages.subscription_path,
+            "dataset": pulumi.Output.concat(args.ground.place.project, ".", args.warehouse.dataset),
+            "archive": pulumi.Output.concat("gs://", args.ground.storage.archive, "/events"),
+            "count_every_seconds": str(settings.count_every_seconds),
+            "keep_days": str(settings.keep_days),
+            "archive_every_seconds": str(settings.archive_every_seconds),
+            "shards": str(settings.shards),
+        }
+
+    def _grants(self, member: pulumi.Output[str]) -> list[pulumi.Resource]:
+        """What the workers may do; the launcher of the template has their account too."""
+        args, name = self._args, self._name
+        child, project = pulumi.ResourceOptions(parent=self), args.ground.place.project
+        of_project = [
+            projects.IAMMember(
+                f"{name}-worker-{role}", project=project, role=f"roles/{role}", member=member, opts=child
+            )
+            # Reading back the event log, as a job does that begins, is a session of the Storage Read API.
+            for role in ("dataflow.worker", "bigquery.readSessionUser")
+        ]
+        of_subscription = [
+            pubsub.SubscriptionIAMMember(
+                f"{name}-worker-{role}",
+                project=project,
+                subscription=args.messages.subscription,
+                role=f"roles/{role}",
+                member=member,
+                opts=child,
+            )
+            for role in ("pubsub.subscriber", "pubsub.viewer")
+        ]
+        of_tables = [
+            bigquery.IamMember(
+                f"{name}-worker-writes-{log}",
+                project=project,
+                dataset_id=args.warehouse.dataset,
+                table_id=table,
+                role="roles/bigquery.dataEditor",
+                member=member,
+                opts=child,
+            )
+            for log, table in args.warehouse.tables.items()
+        ]
+        of_buckets = [
+            storage.BucketIAMMember(
+                f"{name}-worker-writes-{role}",
+                bucket=bucket,
+                role="roles/storage.objectUser",
+                member=member,
+                opts=child,
+            )
+            for role, bucket in (("archive", args.ground.storage.archive), ("staging", args.ground.storage.staging))
+        ]
+        of_images = args.ground.registry.let_read(f"{name}-worker-pulls-images", member, self)
+        return [*of_project, *of_subscription, *of_tables, *of_buckets, of_images]
+
+
+def _url(subnetwork: pulumi.Output[str]) -> pulumi.Output[str]:
+    return pulumi.Output.concat("https://www.googleapis.com/compute/v1/", subnetwork)
+
+
+def warn_of_replacement(job: StreamJob) -> None:
+    """Say it where the running job cannot take a change, and would be ended and begun anew."""
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    asked: Any = pulumi.runtime.invoke_output("pulumi:pulumi:readStackOutputs", {"name": stack})
+
+    def compare(known: dict[str, Any]) -> None:
+        before = (known.get("outputs") or {}).get(OUTPUT) or {}
+        changed = [key for key in REPLACED_BY if key in before and before[key] != job.identity[key]]
+        for key in changed:
+            pulumi.log.warn(
+                f"{key} of the streaming job changes from {before[key]} to {job.identity[key]}, which a running job "
+                "cannot take: it is ended as `stream.onDelete` says and another one begins, which first counts anew "
+                "what event_log holds. Messages wait in the subscription meanwhile.",
+                job,
+            )
+
+    asked.apply(compare)
