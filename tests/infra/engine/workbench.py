@@ -6,7 +6,7 @@ passphrase.
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,10 @@ from tests.infra.engine.stand_in.cloud import Cloud
 from tests.infra.engine.stand_in.plugins import PACKAGES, install
 
 ROOT = Path(__file__).resolve().parents[3]
-PROJECT = "shop-analytics"
+GOOGLE_PROJECT = "shop-of-a-test"
+REGION = "europe-west1"
+SCHEMAS = ROOT / ".cache" / "stand-in"
+"""Keeps what the SDKs say of their resources, since it takes long to ask."""
 _COPIED = ("Pulumi.yaml", "pyproject.toml", "requirements.lock", ".dockerignore", "app", "infra")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")
 
@@ -52,7 +55,7 @@ class Workbench:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "STAND_IN_CLOUD": str(self.folder / "clouds" / stack),
-            "STAND_IN_SCHEMAS": str(ROOT / ".cache" / "stand-in"),
+            "STAND_IN_SCHEMAS": str(SCHEMAS),
         }
 
     def cloud(self, stack: str, package: str = "gcp") -> Cloud:
@@ -69,6 +72,15 @@ class Workbench:
         stack = automation.create_or_select_stack(stack_name=name, work_dir=str(self.project), opts=workspace)
         for key, value in (settings or {}).items():
             stack.set_config(key, automation.ConfigValue(str(value)), path="." in key)
+        return stack
+
+    def small_stack(self, name: str, program: Callable[[], None]) -> automation.Stack:
+        """Make a stack of a small program of a test's own, which runs in this process."""
+        workspace = automation.LocalWorkspaceOptions(
+            env_vars=self.environment(name), pulumi_command=self.command(), secrets_provider="passphrase"
+        )
+        stack = automation.create_or_select_stack(name, "small", program, opts=workspace)
+        stack.set_config("gcp:project", automation.ConfigValue(GOOGLE_PROJECT))
         return stack
 
     def command(self) -> automation.PulumiCommand:

@@ -62,6 +62,8 @@ class UnknownType(LookupError):  # noqa: N818 - what is unknown
 def schema_of(token: str, cache: Path) -> Schema:
     """The schema of a type, e.g. `gcp:storage/bucket:Bucket`, from `cache` or from the SDK. Raises UnknownType."""
     package = _package(token)
+    if not find_spec(package):
+        raise UnknownType(f"There is no SDK for {token}.")
     file = cache / f"{package}-{version(package)}" / (re.sub(r"\W+", "-", token) + ".json")
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -89,16 +91,14 @@ def _describe(token: str) -> Schema:
 
 def _classes(token: str) -> tuple[type, type]:
     """The resource's class and the class of its arguments."""
-    package = find_spec(_package(token))
-    if not package or not package.origin:
-        raise UnknownType(f"There is no SDK for {token}.")
-    listed = _MODULES.search(Path(package.origin).read_text())
+    package = importlib.import_module(_package(token))
+    listed = _MODULES.search(inspect.getsource(package))
     for module in json.loads(listed[1]) if listed else ():
         name = module["classes"].get(token)
         if name:
             holder = importlib.import_module(module["fqn"])
             return getattr(holder, name), getattr(holder, f"{name}Args")
-    raise UnknownType(f"{token} is no resource of {package.name} {version(package.name)}.")
+    raise UnknownType(f"{token} is no resource of {package.__name__} {version(package.__name__)}.")
 
 
 def _inputs(arguments: type, objects: dict[str, dict[str, Input]]) -> dict[str, Input]:
