@@ -51,7 +51,7 @@ class Here:
 
 def settings_of(server: RedisServer, **changed: Any) -> RedisSettings:
     quick: dict[str, Any] = {"timeout_seconds": 10, "retry_seconds": 20, "lock_seconds": 2}
-    return RedisSettings(LOOPBACK, server.port, **({"password": server.password} | quick | changed))
+    return RedisSettings(LOOPBACK, **({"port": server.port, "password": server.password} | quick | changed))
 
 
 def client_of(server: RedisServer) -> Redis:

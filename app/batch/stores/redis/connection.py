@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
+    ClusterDownError,
     ConnectionError,  # noqa: A004 - the client's own
     MovedError,
     NoPermissionError,
@@ -27,6 +28,7 @@ Command = Sequence[str | bytes | int | float]
 Result = TypeVar("Result")
 
 _REFUSED: Final = (AuthenticationError, AuthorizationError)
+_MAY_PASS: Final = (ConnectionError, TimeoutError, ClusterDownError)
 _LONGEST_WAIT: Final = 2.0
 _MESSAGE: Final = 300
 
@@ -67,7 +69,7 @@ class Connection:
         while True:
             try:
                 return question(self.client)
-            except (ConnectionError, TimeoutError) as error:
+            except _MAY_PASS as error:
                 if isinstance(error, _REFUSED) or time.monotonic() >= end:
                     raise _explained(error, self._settings) from error
             except RedisError as error:
@@ -134,7 +136,7 @@ def _explained(error: RedisError, settings: RedisSettings) -> StoreError:
             f"did not answer within {settings.timeout_seconds} s, tried for {settings.retry_seconds} s; look at its "
             "load, or raise REDIS_TIMEOUT_SECONDS"
         )
-    elif isinstance(error, ConnectionError):
+    elif isinstance(error, (ConnectionError, ClusterDownError)):
         advice = f"cannot be reached, tried for {settings.retry_seconds} s; start it, or set REDIS_URL to where it is"
     else:
         advice = "failed; its log may say more"
