@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from infra.settings.declaration import Problem, setting
 from infra.settings.forms import BUCKET, KMS_KEY
 from infra.settings.rules import integer, optional, text
+
+_SUBJECT_BYTES: Final = 127
 
 
 @dataclass(frozen=True)
@@ -25,16 +28,31 @@ class CiSettings:
     branch: str = setting(
         "main", text(r"[A-Za-z0-9._/-]{1,200}", "name of a branch", "main"), "the branch that is deployed"
     )
+    pool: str = setting(
+        "github",
+        text(r"(?!gcp-)[a-z][a-z0-9-]{2,18}", "3 to 19 small letters, digits and hyphens", "github2"),
+        "name of the identity pool, after the environment; Google keeps a deleted one's name for 30 days",
+    )
     state_bucket: str | None = setting(
         None, optional(BUCKET), "the bucket that Pulumi keeps its state in, which CI may read and write"
     )
     state_key: str | None = setting(None, optional(KMS_KEY), "the key that Pulumi encrypts secrets in its state with")
 
+    @property
+    def longest_subject(self) -> str:
+        """The longest name that GitHub's tokens give to a workflow."""
+        return f"repo:{self.repository}:ref:refs/heads/{self.branch}"
+
     def problems(self, key: str) -> Iterator[Problem]:
-        """Say that a name is given without the number, or the other way round."""
+        """Say that a name is given without the number or the other way round, or is longer than Google takes."""
+        if self.repository and len(self.longest_subject) > _SUBJECT_BYTES:
+            allowed = f"shorter, as {self.longest_subject} may have {_SUBJECT_BYTES} characters"
+            yield Problem(f"{key}.repository", self.repository, allowed, "")
         for name, one, other, example in (
             ("repository", self.repository, self.repository_id, "me/shop"),
             ("repositoryId", self.repository_id, self.repository, "123456789"),
+            ("stateBucket", self.state_bucket, self.repository, BUCKET.example),
         ):
             if other and not one:
-                yield Problem(f"{key}.{name}", None, "both the name and the number of the repository", example)
+                allowed = "the repository's name and number, and the bucket of Pulumi's state, or none of them"
+                yield Problem(f"{key}.{name}", None, allowed, example)

@@ -67,7 +67,18 @@ def computed(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]
     match type_:
         case "gcp:serviceaccount/account:Account":
             email = f"{inputs['accountId']}@{project}.iam.gserviceaccount.com"
-            return {"email": email, "member": f"serviceAccount:{email}"}
+            path = f"projects/{project}/serviceAccounts/{email}"
+            return {"email": email, "member": f"serviceAccount:{email}", "name": path}
+        case "gcp:iam/workloadIdentityPool:WorkloadIdentityPool":
+            return {"name": _pool(inputs)}
+        case "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider":
+            return {"name": f"{_pool(inputs)}/providers/{inputs['workloadIdentityPoolProviderId']}"}
+        case "gcp:projects/iAMCustomRole:IAMCustomRole":
+            return {"name": f"projects/{project}/roles/{inputs['roleId']}"}
+        case "gcp:monitoring/notificationChannel:NotificationChannel":
+            return {"name": f"projects/{project}/notificationChannels/{name}"}
+        case "gcp:monitoring/alertPolicy:AlertPolicy":
+            return {"name": f"projects/{project}/alertPolicies/{name}"}
         case "gcp:projects/serviceIdentity:ServiceIdentity":
             email = f"service-123456789@gcp-sa-{inputs['service'].partition('.')[0]}.iam.gserviceaccount.com"
             return {"email": email, "member": f"serviceAccount:{email}"}
@@ -79,6 +90,10 @@ def computed(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]
         case "gcp:storage/bucketObject:BucketObject":
             return {"outputName": inputs["name"]}
     return {}
+
+
+def _pool(inputs: Mapping[str, Any]) -> str:
+    return f"projects/123456789/locations/global/workloadIdentityPools/{inputs['workloadIdentityPoolId']}"
 
 
 class _Mocks(mocks.Mocks):
