@@ -5,10 +5,12 @@ left out, and by `Optional` whether an output may be absent. Importing the large
 resource type is described once for a version of its SDK.
 """
 
+import hashlib
 import importlib
 import inspect
 import json
 import re
+import sys
 import tempfile
 import typing
 from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ _REPLACES = re.compile(
     r"immutable|forces? (?:the creation of )?a new|forces? (?:recreation|replacement)", re.IGNORECASE
 )
 _MODULES = re.compile(r'resource_modules="""(.*?)"""', re.DOTALL)
+_READER = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
 _SCALARS: Mapping[Any, str] = {str: "string", bool: "boolean", int: "integer", float: "number"}
 
 Kind = str | list[Any]
@@ -64,7 +67,7 @@ def schema_of(token: str, cache: Path) -> Schema:
     package = _package(token)
     if not find_spec(package):
         raise UnknownType(f"There is no SDK for {token}.")
-    file = cache / f"{package}-{version(package)}" / (re.sub(r"\W+", "-", token) + ".json")
+    file = cache / _READER / f"{package}-{version(package)}" / (re.sub(r"\W+", "-", token) + ".json")
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as new:
@@ -97,7 +100,10 @@ def _classes(token: str) -> tuple[type, type]:
         name = module["classes"].get(token)
         if name:
             holder = importlib.import_module(module["fqn"])
-            return getattr(holder, name), getattr(holder, f"{name}Args")
+            resource = getattr(holder, name)
+            own = sys.modules[resource.__module__]
+            # Where an argument's type has the name of the resource, the resource's arguments have another.
+            return resource, getattr(own, next(one for one in own.__all__ if one.endswith("Args")))
     raise UnknownType(f"{token} is no resource of {package.__name__} {version(package.__name__)}.")
 
 
