@@ -12,9 +12,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import pulumi
 from pulumi.runtime.config import CONFIG
 
+from infra.batch_outputs import cloud_batch_outputs, local_batch_outputs
+from infra.cloud_batch import CloudBatch, CloudBatchArgs
 from infra.dashboard_reader import DashboardReader, DashboardReaderArgs
 from infra.foundation import Foundation, FoundationArgs
 from infra.image import Image, ImageArgs
+from infra.local_batch import LocalBatch, LocalBatchArgs
 from infra.messages import Messages, MessagesArgs
 from infra.publisher import Publisher, PublisherArgs
 from infra.settings import load
@@ -39,3 +42,11 @@ if settings.stream.enabled:
     if settings.publisher.enabled:
         Publisher(place.name("publisher"), PublisherArgs(settings.publisher, ground, image, messages), ready)
     stream_outputs(ground, messages, warehouse, reader, job)
+
+if settings.batch.on_google_cloud:
+    stores = CloudBatchArgs(settings.batch, ground, security.deletion_protection)
+    cloud_batch_outputs(place, CloudBatch(place.name("batch"), stores, ground.ready), settings.batch.port_offset)
+
+if settings.batch.run == "local":
+    stack = LocalBatch(place.name("batch"), LocalBatchArgs(place.environment, settings.batch))
+    local_batch_outputs(place.environment, stack)

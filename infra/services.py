@@ -16,6 +16,7 @@ SERVICES: Final = (
     "cloudbilling",
     "cloudkms",
     "cloudresourcemanager",
+    "cloudscheduler",
     "compute",
     "dataflow",
     "dataproc",

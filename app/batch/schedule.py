@@ -1,0 +1,187 @@
+"""Runs the batch job each day, as the process of its container, and keeps how the last run ended.
+
+    python -m app.batch.schedule --at 03:00 --events gs://shop-events/events/ --staging /data/staging
+    python -m app.batch.schedule --check
+
+The first run reads all files; a later one reads those that are new or changed, and adds them. `run_report.py` says what
+is logged of each run. `--check` is the container's health check: 0 while all is well, 1 where the last run failed or,
+with `--now`, the first has not ended.
+"""
+
+import argparse
+import json
+import logging
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from app.batch.base import read_base
+from app.batch.errors import BatchError
+from app.batch.run_report import report_run
+from app.events.files import EventFileError, describe, expand
+
+GENERATED: Final = "generated:"
+"""As `--events`, before the number of events to make up."""
+STATUS: Final = Path(tempfile.gettempdir()) / "batch-status.json"
+STORES: Final = "mysql,redis,cassandra"
+_PATIENCE_SECONDS: Final = 45
+_SEED: Final = "7"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the health check looks at."""
+
+    pending: bool
+    """Whether the first run is waited for and has not ended."""
+    exit_code: int | None = None
+    """Of the last run."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is to be done about it."""
+        return not self.pending and not self.exit_code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the schedule until it is stopped; the exit code."""
+    given = _parser().parse_args(arguments)
+    if given.check:
+        return _check(given.status)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    _write_status(given.status, Status(pending=given.now))
+    begins = datetime.now(UTC) if given.now else next_run(given.at, datetime.now(UTC))
+    while True:
+        _log.info("the next run begins at %s", begins.isoformat(timespec="seconds"))
+        if stop.wait(max((begins - datetime.now(UTC)).total_seconds(), 0)):
+            return 0
+        code = _run(given, stop)
+        if stop.is_set():
+            return 0
+        _write_status(given.status, Status(pending=False, exit_code=code))
+        begins = next_run(given.at, datetime.now(UTC))
+
+
+def next_run(at: str, now: datetime) -> datetime:
+    """The next time of day `at`, such as 03:00, in UTC."""
+    hour, minute = map(int, at.split(":"))
+    today = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return today if today > now else today + timedelta(days=1)
+
+
+def files_to_read(source: str, staging: str) -> list[str]:
+    """The job's arguments for what it has not read yet: `--events` and all files, or `--add` and the new ones.
+
+    Raises:
+        BatchError: what the run before left cannot be read.
+    """
+    base = read_base(staging, "")
+    try:
+        files = [describe(path) for path in expand([source])]
+    except EventFileError:
+        return ["--events", source]  # the job says what is wrong
+    if base is None:
+        return ["--events", *(file.path for file in files)]
+    known = {(known.path, known.size) for known in base.sources}
+    return ["--add", *(file.path for file in files if (file.path, file.size) not in known)]
+
+
+def _run(given: argparse.Namespace, stop: threading.Event) -> int:
+    """Run the job once, as a process of its own; its exit code."""
+    started = time.monotonic()
+    try:
+        source = _generated(given.events, Path(given.staging)) if given.events.startswith(GENERATED) else given.events
+        code = _job([*files_to_read(source, given.staging), "--staging", given.staging, *_options(given)], stop)
+    except BatchError as error:
+        _log.error("%s", error)
+        code = error.exit_code
+    except subprocess.CalledProcessError as error:
+        code = error.returncode
+    if not stop.is_set():
+        report_run(code, time.monotonic() - started)
+    return code
+
+
+def _options(given: argparse.Namespace) -> list[str]:
+    return ["--stores", given.stores, "--memory", given.memory]
+
+
+def _job(arguments: Sequence[str], stop: threading.Event) -> int:
+    with subprocess.Popen([sys.executable, "-m", "app.batch.job", *arguments]) as job:  # noqa: S603 - its own job
+        while job.poll() is None:
+            if stop.wait(1):
+                job.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    job.wait(_PATIENCE_SECONDS)
+                job.kill()
+        return job.returncode
+
+
+def _generated(source: str, staging: Path) -> str:
+    """A file of made-up events, always the same."""
+    events = source.removeprefix(GENERATED)
+    file = staging.with_name("generated") / f"{events}.csv.gz"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_name("unfinished.csv.gz")
+        command = ["--events", events, "--seed", _SEED, "--out", str(unfinished)]
+        subprocess.run([sys.executable, "-m", "app.events.generator_command", *command], check=True)  # noqa: S603
+        unfinished.replace(file)
+    return str(file)
+
+
+def _write_status(file: Path, status: Status) -> None:
+    unfinished = file.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(asdict(status)))
+    unfinished.replace(file)
+
+
+def _check(file: Path) -> int:
+    try:
+        return 0 if Status(**json.loads(file.read_text())).is_well else 1
+    except (OSError, ValueError, TypeError):
+        return 1
+
+
+def _time_of_day(text: str) -> str:
+    try:
+        datetime.strptime(text, "%H:%M")  # noqa: DTZ007 - a time of day has no zone
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time of day; for example 03:00") from error
+    return text
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m app.batch.schedule", description=(__doc__ or "").partition("\n")[0]
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--events", metavar="FILES", help="a path, a glob, a gs:// address, or generated:NUMBER")
+    what.add_argument("--check", action="store_true", help="say by the exit code whether all is well")
+    parser.add_argument("--at", type=_time_of_day, default="03:00", metavar="HH:MM", help="when, in UTC (03:00)")
+    parser.add_argument("--now", action="store_true", help="run once at the start too")
+    parser.add_argument(
+        "--staging", default="staging", metavar="DIR", help="folder of the events between runs (staging)"
+    )
+    parser.add_argument("--stores", default=STORES, metavar="NAMES", help=f"what is loaded ({STORES})")
+    parser.add_argument("--memory", default="3g", metavar="SIZE", help="heap of Spark's driver (3g)")
+    parser.add_argument("--status", type=Path, default=STATUS, metavar="FILE", help=f"({STATUS})")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The containers of the batch pipeline: Cassandra, Redis, MySQL, Grafana and the Spark job, on one Docker daemon.
+
+The daemon is that of the docker provider in the component's options: this computer's, or a machine's in the cloud.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_docker as docker
+
+from infra.containers.cassandra import cassandra
+from infra.containers.grafana import grafana
+from infra.containers.mysql import mysql
+from infra.containers.redis import redis
+from infra.containers.server import Server, ServerArgs
+from infra.containers.spark_job import JobArgs, spark_job
+from infra.containers.spec import Spec
+from infra.labels import labels
+from infra.passwords import Passwords
+from infra.settings.batch import BatchSettings
+
+LOOPBACK: Final = "127.0.0.1"
+ROLES: Final = (
+    *(f"{store}-{user}" for store in ("cassandra", "mysql") for user in ("admin", "loader", "grafana")),
+    *("redis-loader", "redis-grafana"),
+    "grafana-admin",
+)
+"""Whose passwords there are."""
+FOLDERS: Final[Mapping[str, str]] = {
+    "cassandra": "999:999",
+    "redis": "999:999",
+    "mysql": "999:999",
+    "grafana": "472:0",
+    "batch-job": "1099:1099",
+}
+"""The containers that keep data, with the user and group that it belongs to."""
+
+
+@dataclass(frozen=True)
+class BatchStackArgs:
+    """What runs, and on what machine."""
+
+    environment: str
+    settings: BatchSettings
+    passwords: Passwords
+    """Of `ROLES`."""
+    provisioned: Mapping[str, str]
+    """Grafana's files: text by path in /etc/grafana."""
+    job: JobArgs | None
+    """The job; None where it runs elsewhere."""
+    address: pulumi.Input[str] = LOOPBACK
+    """The machine's address that the stores' ports are opened on."""
+    data_folder: str | None = None
+    """The machine's folder with a folder for each container; Docker's own volumes where None."""
+    machine: pulumi.Resource | None = None
+    """The machine, with which the containers go and come."""
+
+
+class BatchStack(pulumi.ComponentResource):
+    """The running containers. The job starts when its stores are well, Grafana beside it."""
+
+    ports: Mapping[str, pulumi.Output[int | None]]
+    """Of each server, on the machine."""
+
+    def __init__(self, name: str, args: BatchStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("shop:infra:BatchStack", name, None, opts)
+        self._args, settings = args, args.settings
+        self._labels = labels(args.environment, "batch")
+        self._network = docker.Network(
+            name,
+            name=name,
+            driver="bridge",
+            labels=[docker.NetworkLabelArgs(label=key, value=value) for key, value in sorted(self._labels.items())],
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                delete_before_replace=True,
+                deleted_with=args.machine,
+                replace_with=[args.machine] if args.machine else None,
+            ),
+        )
+        stores = {
+            spec.role: self._server(spec, args.address)
+            for spec in (
+                cassandra(args.passwords, settings.cassandra_memory_mb),
+                redis(args.passwords, settings.redis_memory_mb),
+                mysql(args.passwords, settings.mysql_memory_mb),
+            )
+        }
+        made = list(stores.values())
+        dashboards = self._server(
+            grafana(args.passwords, settings.grafana_memory_mb, args.provisioned), LOOPBACK, after=made
+        )
+        if args.job:
+            self._server(spark_job(args.passwords, settings, args.job), LOOPBACK, after=made)
+        self.ports = {role: server.port for role, server in (*stores.items(), ("grafana", dashboards))}
+        self.register_outputs({"ports": self.ports})
+
+    def _server(self, spec: Spec, address: pulumi.Input[str], after: list[Server] | None = None) -> Server:
+        args = self._args
+        return Server(
+            f"{args.environment}-{spec.role}",
+            ServerArgs(
+                spec=spec,
+                network=self._network.name,
+                labels=self._labels,
+                address=address,
+                port_offset=args.settings.port_offset,
+                data_folder=args.data_folder,
+                machine=args.machine,
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=after),
+        )

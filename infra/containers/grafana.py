@@ -1,0 +1,49 @@
+"""Grafana: the dashboards, read from files, over the three stores."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from infra.containers import SHOP_FOLDER
+from infra.containers.images import GRAFANA, GRAFANA_PLUGINS
+from infra.containers.spec import File, HealthCheck, Spec
+from infra.passwords import Passwords
+
+PORT: Final = 3000
+FOLDER: Final = "/etc/grafana"
+_USER: Final = "472:0"
+
+
+def grafana(passwords: Passwords, memory_mb: int, provisioned: Mapping[str, str]) -> Spec:
+    """Grafana with `provisioned`, the text of each file by its path in `FOLDER`. It can be changed here alone."""
+    stores = ("mysql", "redis", "cassandra")
+    return Spec(
+        role="grafana",
+        image=GRAFANA,
+        user=_USER,
+        memory_mb=memory_mb,
+        port=PORT,
+        data_path="/var/lib/grafana",
+        environment={
+            "GF_PATHS_PROVISIONING": f"{FOLDER}/provisioning",
+            "GF_SECURITY_ADMIN_PASSWORD__FILE": f"{SHOP_FOLDER}/administrator",
+            "GF_SECURITY_DISABLE_GRAVATAR": "true",
+            "GF_USERS_ALLOW_SIGN_UP": "false",
+            "GF_AUTH_ANONYMOUS_ENABLED": "false",
+            "GF_SNAPSHOTS_EXTERNAL_ENABLED": "false",
+            "GF_ANALYTICS_REPORTING_ENABLED": "false",
+            "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+            "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
+            # Before the data sources are read, which need them.
+            "GF_PLUGINS_PREINSTALL_SYNC": ",".join(GRAFANA_PLUGINS),
+            "GF_PLUGINS_PLUGIN_ADMIN_ENABLED": "false",
+        },
+        files=[
+            File(f"{SHOP_FOLDER}/administrator", passwords["grafana-admin"], is_secret=True),
+            *(File(f"{SHOP_FOLDER}/{store}", passwords[f"{store}-grafana"], is_secret=True) for store in stores),
+            *(File(f"{FOLDER}/{path}", text) for path, text in sorted(provisioned.items())),
+        ],
+        health=HealthCheck(
+            ("CMD-SHELL", f"wget -q -O /dev/null http://127.0.0.1:{PORT}/api/health || exit 1"),
+            start_seconds=120,
+        ),
+    )

@@ -1,0 +1,86 @@
+"""The batch job: Spark on one machine, run each day by `app.batch.schedule`, which keeps the exit code."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+
+from app.batch.stores.mysql.grants import LOADER as MYSQL_LOADER
+from infra.containers import SHOP_FOLDER, cassandra, redis
+from infra.containers.spec import File, HealthCheck, Mount, Spec
+from infra.passwords import Passwords
+from infra.settings.batch import BatchSettings
+
+DATA: Final = "/data"
+STORES: Final = ("mysql", "redis", "cassandra")
+_EVENTS: Final = "/events"
+_USER: Final = "1099:1099"
+"""As in the image; Dataproc wants this number."""
+_FIRST_RUN_SECONDS: Final = 3_600
+
+
+@dataclass(frozen=True)
+class JobArgs:
+    """What the job's container runs and reads."""
+
+    image: pulumi.Input[str]
+    """Id of an image that the daemon has."""
+    events: pulumi.Input[str]
+    """A gs:// address or `generated:` and a number; not used where `folder` is given."""
+    environment: str
+    """The environment's name, which the log line of a run has."""
+    folder: str | None = None
+    """A folder of this computer that has the events."""
+    log_project: str | None = None
+    """The project whose Cloud Logging gets a line for each run."""
+
+
+def store_environment(host: pulumi.Input[str] | None = None) -> dict[str, pulumi.Input[str]]:
+    """The variables by which the job finds its stores: all on `host`, or each by its name in their network."""
+    return {
+        "MYSQL_HOST": host or "mysql",
+        "MYSQL_USER": MYSQL_LOADER,
+        "REDIS_URL": pulumi.Output.concat(f"redis://{redis.LOADER}@", host or "redis", f":{redis.PORT}/0"),
+        "CASSANDRA_HOSTS": host or "cassandra",
+        "CASSANDRA_USER": cassandra.LOADER,
+    }
+
+
+def spark_job(passwords: Passwords, settings: BatchSettings, args: JobArgs) -> Spec:
+    """The job's container, which `pulumi up` waits for until its first run has ended, where it runs at its start."""
+    patience = _FIRST_RUN_SECONDS if settings.run_at_start else 180
+    return Spec(
+        role="batch-job",
+        image=args.image,
+        is_pulled=False,
+        user=_USER,
+        memory_mb=settings.job_memory_mb,
+        data_path=DATA,
+        command=_command(settings, args),
+        environment={
+            **store_environment(),
+            **{f"{store.upper()}_PASSWORD_FILE": f"{SHOP_FOLDER}/{store}" for store in STORES},
+            "BATCH_ENVIRONMENT": args.environment,
+            **({"BATCH_LOG_PROJECT": args.log_project} if args.log_project else {}),
+        },
+        files=[File(f"{SHOP_FOLDER}/{store}", passwords[f"{store}-loader"], is_secret=True) for store in STORES],
+        mounts=[Mount(args.folder, _EVENTS)] if args.folder else [],
+        health=HealthCheck(
+            ("CMD", "python", "-m", "app.batch.schedule", "--check"),
+            start_seconds=patience,
+            interval_seconds=30,
+            wait_seconds=patience + 120,
+        ),
+        stop_seconds=60,
+    )
+
+
+def _command(settings: BatchSettings, args: JobArgs) -> list[pulumi.Input[str]]:
+    command: list[pulumi.Input[str]] = ["python", "-m", "app.batch.schedule", "--at", settings.run_at]
+    if settings.run_at_start:
+        command.append("--now")
+    command += ["--events", f"{_EVENTS}/*.csv*" if args.folder else args.events]
+    command += ["--staging", f"{DATA}/staging", "--stores", ",".join(STORES)]
+    # The other half is for Python, which decodes the rows.
+    command += ["--memory", f"{settings.job_memory_mb // 2}m"]
+    return command

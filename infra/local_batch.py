@@ -1,0 +1,49 @@
+"""The batch pipeline on this computer's Docker daemon; nothing of it is in the cloud."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+
+from infra.batch_stack import ROLES, BatchStack, BatchStackArgs
+from infra.containers.spark_job import JobArgs
+from infra.grafana_files import grafana_files
+from infra.local_image import LocalImage, LocalImageArgs
+from infra.passwords import Passwords
+from infra.settings.batch import BatchSettings
+
+DOCKERFILE: Final = "app/batch/Dockerfile"
+
+
+@dataclass(frozen=True)
+class LocalBatchArgs:
+    """The environment, and what its pipeline reads and takes of the computer."""
+
+    environment: str
+    settings: BatchSettings
+
+
+class LocalBatch(pulumi.ComponentResource):
+    """The containers, with an image built from this code."""
+
+    stack: BatchStack
+    passwords: Passwords
+
+    def __init__(self, name: str, args: LocalBatchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("shop:infra:LocalBatch", name, None, opts)
+        child, events = pulumi.ResourceOptions(parent=self), args.settings.events or ""
+        self.passwords = Passwords(f"{name}-passwords", ROLES, child)
+        image = LocalImage(f"{name}-job", LocalImageArgs(DOCKERFILE), child)
+        folder = events if events.startswith("/") else None
+        self.stack = BatchStack(
+            name,
+            BatchStackArgs(
+                environment=args.environment,
+                settings=args.settings,
+                passwords=self.passwords,
+                provisioned=grafana_files(),
+                job=JobArgs(image.image_id, events, args.environment, folder=folder),
+            ),
+            child,
+        )
+        self.register_outputs({})
