@@ -51,7 +51,8 @@ class Here:
 
 def settings_of(server: RedisServer, **changed: Any) -> RedisSettings:
     quick: dict[str, Any] = {"timeout_seconds": 10, "retry_seconds": 20, "lock_seconds": 2}
-    return RedisSettings(LOOPBACK, **({"port": server.port, "password": server.password} | quick | changed))
+    own: dict[str, Any] = {"port": server.port, "password": server.password}
+    return RedisSettings(LOOPBACK, **(own | quick | changed))
 
 
 def client_of(server: RedisServer) -> Redis:
