@@ -45,6 +45,7 @@ def load(connection: MysqlConnection, table: tuple[str, str], batches: Iterable[
 
     def send() -> None:
         try:
+            connection.begin()  # so that rows which are not all of them can be taken back
             run(connection, _statement(table, first.schema, reading))
         except pymysql.Error as error:
             failed.append(error)

@@ -73,4 +73,3 @@ def copy_history(connection: MysqlConnection, table: Table, database: str, stage
         f"SELECT {', '.join(values)} FROM {shown} WHERE run IN (SELECT run FROM ("
         f"SELECT DISTINCT run FROM {shown} ORDER BY run DESC LIMIT {KEPT_RUNS - 1}) AS kept)",
     )
-    connection.commit()

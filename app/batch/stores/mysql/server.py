@@ -11,7 +11,7 @@ from app.batch.errors import BatchError, StoreBusyError, StoreError
 from app.batch.stores.mysql.settings import MysqlSettings
 
 MysqlConnection: TypeAlias = Connection
-"""An open connection; nothing is committed by itself."""
+"""An open connection; each statement is a transaction of its own unless one is begun."""
 
 _CONNECT_SECONDS: Final = 10
 # Numbers of errors, the client's and both servers': see "Error Messages and Common Problems" in MySQL's manual and
@@ -55,6 +55,7 @@ def connect(settings: MysqlSettings) -> MysqlConnection:
         user=settings.user,
         password=settings.password,
         charset="utf8mb4",
+        autocommit=True,
         local_infile=True,
         connect_timeout=min(_CONNECT_SECONDS, settings.timeout_seconds),
         read_timeout=settings.timeout_seconds,

@@ -217,7 +217,6 @@ class MysqlStore:
             "SUM(IF(event_type = 'purchase', price_sum, 0)) "
             f"FROM {quoted(*self._staged('activity'))} GROUP BY brand",
         )
-        connection.commit()
         self._loaded["brands"] = _Loaded(self._count(connection, "brands"), time.monotonic() - began)
 
     def _count(self, connection: MysqlConnection, table: str) -> int:
