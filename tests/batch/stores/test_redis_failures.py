@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, get_args
 
 import pyarrow as pa
 import pytest
@@ -65,12 +66,16 @@ def server() -> Iterator[RedisServer]:
         yield running
 
 
+Keeps = Literal["everything", "a snapshot", "nothing"]
+
+
 class Restarted:
     """A server that can be killed, and started again with the port, password and folder it had."""
 
-    def __init__(self, folder: Path, *, keeps_data: bool) -> None:
+    def __init__(self, folder: Path, keeps: Keeps) -> None:
         self._folder = folder
-        self.options = RedisOptions(port=free_port(), password='secret "of" a\\test', keeps_data=keeps_data)
+        self._keeps = keeps
+        self.options = RedisOptions(port=free_port(), password='secret "of" a\\test', keeps_data=keeps == "everything")
         self.running = self.start()
 
     def start(self) -> RedisServer:
@@ -83,10 +88,16 @@ class Restarted:
         self.running.server.process.wait()
 
     def restart_before(self, task: int) -> Here:
-        """Tasks in the midst of which the server is killed, once, to be back a while later."""
+        """Tasks in the midst of which the server is killed, once, to be back a while later.
+
+        Where it keeps a snapshot, that is of the time after the first task.
+        """
         done = threading.Event()
 
         def happen(number: int) -> None:
+            if number == 1 and self._keeps == "a snapshot" and not done.is_set():
+                with client_of(self.running) as client:
+                    client.save()
             if number == task and not done.is_set():
                 done.set()
                 self.kill()
@@ -95,18 +106,18 @@ class Restarted:
         return Here(before=happen)
 
 
-@pytest.mark.parametrize("keeps_data", [True, False])
+@pytest.mark.parametrize("keeps", get_args(Keeps))
 @pytest.mark.parametrize("task", [1, 3])
 def test_a_server_killed_in_the_midst_of_a_load_and_started_again_has_the_right_content(
-    tmp_path: Path, old: Staged, new: Staged, right: dict[str, object], *, keeps_data: bool, task: int
+    tmp_path: Path, old: Staged, new: Staged, right: dict[str, object], keeps: Keeps, task: int
 ) -> None:
-    server = Restarted(tmp_path, keeps_data=keeps_data)
+    server = Restarted(tmp_path, keeps)
     try:
         settings = settings_of(server.running)
         load(settings, *old)
         with opened(settings) as store:
             fill(store, *new, server.restart_before(task))
-            if keeps_data:
+            if keeps != "nothing":
                 assert shown(settings) == ledger_of(old[0]).stored
             store.commit()
         assert content(server.running) == right
@@ -114,19 +125,24 @@ def test_a_server_killed_in_the_midst_of_a_load_and_started_again_has_the_right_
         server.running.server.stop()
 
 
+@pytest.mark.parametrize("keeps", ["a snapshot", "nothing"])
 def test_a_server_killed_between_the_load_and_the_commit_shows_nothing_of_it_and_a_rerun_is_right(
-    tmp_path: Path, old: Staged, new: Staged, right: dict[str, object]
+    tmp_path: Path, old: Staged, new: Staged, right: dict[str, object], keeps: Keeps
 ) -> None:
-    server = Restarted(tmp_path, keeps_data=False)
+    server = Restarted(tmp_path, keeps)
     try:
         settings = settings_of(server.running)
-        with opened(settings) as store:
+        load(settings, *old)
+        with opened(settings) as store, client_of(server.running) as client:
             fill(store, *new)
+            if keeps == "a snapshot":
+                client.save()
+                store.write_ledger(ledger_of(new[0]), new[0], {})  # which the snapshot has not
             server.kill()
             server.start()
             with pytest.raises(StoreError, match="run the job again"):
                 store.commit()
-        assert content(server.running) == {}
+        assert shown(settings) == (ledger_of(old[0]).stored if keeps == "a snapshot" else 0)
         load(settings, *new)
         assert content(server.running) == right
     finally:
@@ -145,7 +161,7 @@ def test_a_server_that_is_down_is_named_with_what_to_do_within_the_time_allowed(
 def test_a_server_that_goes_away_fails_the_load_and_the_closing_does_not_wait_for_it(
     tmp_path: Path, new: Staged
 ) -> None:
-    server = Restarted(tmp_path, keeps_data=False)
+    server = Restarted(tmp_path, "nothing")
     store = RedisStore(settings_of(server.running, retry_seconds=1))
     store.open(Run.begin())
     with pytest.raises(StoreError, match="cannot be reached"):

@@ -60,7 +60,7 @@ class Load:
         waiting = list(commands)
         for begin in range(0, len(waiting), _COMMANDS_AT_ONCE):
             # Named before it is written, so that no key of a run that is killed here stays unknown.
-            connection.send([("SADD", manifest, name), *waiting[begin : begin + _COMMANDS_AT_ONCE], *expire])
+            connection.send([("SADD", manifest, name, keys.KEYS), *waiting[begin : begin + _COMMANDS_AT_ONCE], *expire])
 
     def key(self, name: str) -> str:
         """The full key of a name while the run is not committed."""
@@ -69,11 +69,12 @@ class Load:
 
 @dataclass(frozen=True)
 class WrittenDay:
-    """A day that was written, with the number of its events."""
+    """A day that was written: its events, and what the server counted of its users when it had them."""
 
     date: str
     events: int
-    has_buyers: bool
+    visitors: int
+    buyers: int
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,14 @@ class Written:
     tops: Mapping[str, int]
     """By leaderboard, how many names have any of its measure; it holds so many of them as the settings say."""
     bad_events: int
+
+    def names(self) -> set[str]:
+        """The names of all keys that were written."""
+        names = {of(day.date) for day in self.days for of in (keys.day, keys.hours, keys.visitors)}
+        names |= {keys.buyers(day.date) for day in self.days if day.buyers}
+        names |= {keys.DAYS} if self.days else set()
+        names |= {keys.BAD} if self.bad_events else set()
+        return names.union(self.tops)
 
 
 def write_events(tasks: Tasks, connection: Connection, load: Load, ingested: Ingested) -> Written:
@@ -133,9 +142,12 @@ def write_day(load: Load, date: str, files: Sequence[str]) -> Iterator[WrittenDa
         load.stage(connection, keys.DAYS, [("HSET", load.key(keys.DAYS), date, int(day.events.sum()))])
         for name, users in ((keys.visitors(date), day.visitors), (keys.buyers(date), day.buyers)):
             load.stage(connection, name, _count_users(load.key(name), users))
+        visitors, buyers = connection.send(
+            [("PFCOUNT", load.key(keys.visitors(date))), ("PFCOUNT", load.key(keys.buyers(date)))]
+        )
     for share, names in share_out(day.names, load.shares):
         load.share(share).write_table(f"{date}.parquet", names)
-    yield WrittenDay(date, int(day.events.sum()), bool(len(day.buyers)))
+    yield WrittenDay(date, int(day.events.sum()), visitors, buyers)
 
 
 def write_share(load: Load, share: int) -> Iterator[WrittenTop]:

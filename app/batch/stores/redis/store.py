@@ -44,6 +44,8 @@ class RedisStore:
         self._lock: RunLock | None = None
         self._answers: dict[str, pa.Table] = {}
         self._written: Written | None = None
+        self._named: set[str] = set()
+        self._finished_at = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -52,7 +54,7 @@ class RedisStore:
 
     def open(self, run: Run) -> None:
         """Lock, and remove the keys of unfinished runs."""
-        self._run, self._written, self._answers = run, None, {}
+        self._run, self._written, self._answers, self._named, self._finished_at = run, None, {}, set(), ""
         self._lock = RunLock(self._settings, run.id)
         self._begin(self._lock)
 
@@ -79,29 +81,26 @@ class RedisStore:
 
     def write_ledger(self, ledger: Ledger, ingested: Ingested, not_loaded: Mapping[str, str]) -> None:
         """Write the run with its ledger, and the answers that were given."""
-        run = self._running
-        load = self._load(ingested)
-        facts = {"id": run.id, "started_at": run.started_at.isoformat(), "finished_at": datetime.now(UTC).isoformat()}
+        run, load = self._running, self._load(ingested)
+        funnel = _funnel(self._answers[_FUNNEL]) if _FUNNEL in self._answers else {}
+        self._replace(load, keys.FUNNEL, [set_fields(load.key(keys.FUNNEL), funnel)] if funnel else [])
+        names, rates = _conversion(self._answers[_CONVERSION]) if _CONVERSION in self._answers else ([], [])
+        size = self._settings.board_size
+        self._replace(load, keys.CONVERSION, rank(load.key(keys.CONVERSION), names[:size], rates[:size]))
+        self._finished_at = datetime.now(UTC).isoformat()
+        facts = {"id": run.id, "started_at": run.started_at.isoformat(), "finished_at": self._finished_at}
         facts |= {name: str(count) for name, count in asdict(ledger).items()}
         facts |= {f"not_loaded:{store}": error for store, error in not_loaded.items()}
         self._replace(load, keys.RUN, [set_fields(load.key(keys.RUN), facts)])
-        if _FUNNEL in self._answers:
-            (row,) = self._answers[_FUNNEL].to_pylist()
-            known = {name: value for name, value in row.items() if value is not None}
-            self._replace(load, keys.FUNNEL, [set_fields(load.key(keys.FUNNEL), known)])
-        if _CONVERSION in self._answers:
-            names, rates = _conversion(self._answers[_CONVERSION].slice(0, self._settings.board_size))
-            self._replace(load, keys.CONVERSION, rank(load.key(keys.CONVERSION), names, rates))
 
     def verify(self, ledger: Ledger) -> None:
         """Count the events by hour and by day, and look for every key and every name of the leaderboards."""
-        if self._written is None:
-            raise BatchError("no events were written")
-        self._held.check(self._written, ledger)
+        self._held.check(self._counted, ledger)
 
     def commit(self) -> None:
         """Rename the run's keys to those that readers see, all at once."""
-        show(self._connection, self._settings, self._running.id)
+        names = self._counted.names() | self._named
+        show(self._connection, self._settings, self._running.id, names, self._finished_at)
 
     def close(self) -> None:
         """Remove the run's keys unless it was committed, and unlock."""
@@ -127,6 +126,12 @@ class RedisStore:
         return self._lock
 
     @property
+    def _counted(self) -> Written:
+        if self._written is None:
+            raise BatchError("no events were written")
+        return self._written
+
+    @property
     def _held(self) -> Held:
         return Held(self._connection, self._settings, self._running.id)
 
@@ -135,8 +140,10 @@ class RedisStore:
 
     def _replace(self, load: Load, name: str, commands: Iterable[Command]) -> None:
         """Write a key anew: what is written again may have fewer fields, or none."""
+        waiting = list(commands)
         self._connection.send([("UNLINK", load.key(name)), ("SREM", load.key(keys.KEYS), name)])
-        load.stage(self._connection, name, commands)
+        load.stage(self._connection, name, waiting)
+        self._named = self._named | {name} if waiting else self._named - {name}
 
     def _begin(self, lock: RunLock) -> None:
         """Lock, remove what runs left, and say that this one may leave something."""
@@ -153,6 +160,12 @@ class RedisStore:
             client.unlink(*(self._keys.staged(run, name) for name in names[begin : begin + _KEYS_AT_ONCE]))
         client.unlink(manifest)
         client.srem(self._keys.loads, run)
+
+
+def _funnel(answer: pa.Table) -> dict[str, int | float]:
+    """The figures of the funnel, without rates of nothing."""
+    (row,) = answer.to_pylist()
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _conversion(answer: pa.Table) -> tuple[list[str], list[float]]:
