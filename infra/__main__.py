@@ -19,6 +19,7 @@ from infra.foundation import Foundation, FoundationArgs
 from infra.image import Image, ImageArgs
 from infra.local_batch import LocalBatch, LocalBatchArgs
 from infra.messages import Messages, MessagesArgs
+from infra.operations import Operations, OperationsArgs, Stream
 from infra.publisher import Publisher, PublisherArgs
 from infra.settings import load
 from infra.stream_job import StreamJob, StreamJobArgs
@@ -27,6 +28,7 @@ from infra.warehouse import Warehouse, WarehouseArgs
 
 settings = load(CONFIG.get(), pulumi.get_stack())
 place, security = settings.place, settings.security
+stream = batch = None
 
 if settings.on_google_cloud:
     ground = Foundation(place.name("foundation"), FoundationArgs(settings))
@@ -39,14 +41,19 @@ if settings.stream.enabled:
     readers = DashboardReaderArgs(place, warehouse.answers, settings.warehouse.readers)
     reader = DashboardReader(place.name("dashboards"), readers, ready)
     job = StreamJob(place.name("events"), StreamJobArgs(settings.stream, ground, image, messages, warehouse), ready)
-    if settings.publisher.enabled:
-        Publisher(place.name("publisher"), PublisherArgs(settings.publisher, ground, image, messages), ready)
+    replay = PublisherArgs(settings.publisher, ground, image, messages)
+    publisher = Publisher(place.name("publisher"), replay, ready) if settings.publisher.enabled else None
+    stream = Stream(messages, job, publisher)
     stream_outputs(ground, messages, warehouse, reader, job)
 
 if settings.batch.on_google_cloud:
     stores = CloudBatchArgs(settings.batch, ground, security.deletion_protection)
-    cloud_batch_outputs(place, CloudBatch(place.name("batch"), stores, ground.ready), settings.batch.port_offset)
+    batch = CloudBatch(place.name("batch"), stores, ground.ready)
+    cloud_batch_outputs(place, batch, settings.batch.port_offset)
 
 if settings.batch.run == "local":
-    stack = LocalBatch(place.name("batch"), LocalBatchArgs(place.environment, settings.batch))
-    local_batch_outputs(place.environment, stack)
+    here = LocalBatchArgs(place.environment, settings.batch)
+    local_batch_outputs(place.environment, LocalBatch(place.name("batch"), here))
+
+if settings.on_google_cloud:
+    Operations(place.name("operations"), OperationsArgs(settings, ground, stream, batch), ground.ready).export()

@@ -13,14 +13,15 @@ from typing import Final
 
 import pulumi
 
+from app.batch.run_report import EVENT
 from infra.settings.operations import OperationsSettings
-
-BATCH_EVENT: Final = "batch_run_finished"
-"""`jsonPayload.event` of the line that ends a batch run; `jsonPayload.exit_code` is 0 where it went well."""
 
 _JOB: Final = 'monitored_resource="dataflow_job",job_name="${job}"'
 _MACHINE: Final = 'monitored_resource="gce_instance",instance_name="${machine}"'
-_AGENT: Final = 'monitored_resource="gce_instance",metadata_system_name="${machine}",state="used"'
+_DISKS: Final = (
+    'monitored_resource="gce_instance",metadata_system_name="${machine}",device_name=~"sda1|sd[b-z].*|nvme.*"'
+)
+"""What can be written on. The system's own parts of Container-Optimized OS are always full."""
 _JOB_LOGS: Final = (
     '`gcloud logging read \'resource.type="dataflow_step" AND resource.labels.job_name="${job}" AND severity>=ERROR\' '
     "--freshness=1h --limit=20`"
@@ -139,8 +140,7 @@ def _job_alerts(names: StreamNames, settings: OperationsSettings) -> Iterator[Al
         f"""The job `${{job}}` has ended with an error. Events wait in the subscription, and are kept there for days.
 
 1. Why? {_JOB_LOGS}
-2. Mend it and run `pulumi up`, which starts a job. As the state of the failed one is lost, set `stream.rebuild` to true
-   for this one `pulumi up`, so that it counts from `event_log` what the last job knew.""",
+2. Mend it and run `pulumi up`, which starts a job. It reads `event_log` back and so knows what the failed one knew.""",
     )
     yield Alert(
         "job-missing",
@@ -174,12 +174,15 @@ crash.
 
 
 def disk_alerts(role: str, machine: pulumi.Input[str], zone: str, settings: OperationsSettings) -> Iterator[Alert]:
-    """Alerts for the disks of a machine with Google's Ops Agent, which tells how full they are."""
-    filled = f"agent_googleapis_com:disk_percent_used{{{_AGENT}}}"
+    """Alerts for the disks of a machine, of which Container-Optimized OS tells how full they are."""
+    used, all_ = (
+        f"sum by (device_name) (compute_googleapis_com:guest_disk_bytes_used{{{_DISKS}{state}}})"
+        for state in (',state="used"', "")
+    )
     yield Alert(
         f"{role}-disk",
         f"A disk of the {role} is over {settings.disk_share:.0%} full",
-        Query(f"max by (device) ({filled}) > {settings.disk_share * 100:g}", 300),
+        Query(f"{used} / {all_} > {settings.disk_share:g}", 300),
         "ERROR",
         f"""A store takes no more data when its disk is full.
 
@@ -195,7 +198,7 @@ def disk_alerts(role: str, machine: pulumi.Input[str], zone: str, settings: Oper
 def batch_alerts(environment: str, metric: str, settings: OperationsSettings) -> Iterator[Alert]:
     """Alerts for the batch job, by the line that ends each run; `metric` counts those lines."""
     hours, lines = settings.batch_hours, batch_log_filter(environment)
-    good = f'logging_googleapis_com:user_{promql_name(metric)}{{exit_code="0"}}'
+    good = f'logging_googleapis_com:user_{promql_name(metric)}{{monitored_resource="global",exit_code="0"}}'
     yield Alert(
         "batch-failed",
         "A batch run has failed",
@@ -222,7 +225,7 @@ def batch_alerts(environment: str, metric: str, settings: OperationsSettings) ->
 
 def batch_log_filter(environment: str) -> str:
     """A filter for the lines that end the batch runs of an environment."""
-    return f'jsonPayload.event="{BATCH_EVENT}" AND jsonPayload.environment="{environment}"'
+    return f'jsonPayload.event="{EVENT}" AND jsonPayload.environment="{environment}"'
 
 
 def promql_name(name: str) -> str:

@@ -38,7 +38,7 @@ class AlertsArgs:
     machines: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Machines that always run, by their role."""
     disks_of: tuple[str, ...] = ()
-    """The roles of those whose disks fill up, and which run Google's Ops Agent, which tells how far."""
+    """The roles of those whose disks fill up."""
 
 
 class Alerts(pulumi.ComponentResource):

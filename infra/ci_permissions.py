@@ -54,8 +54,8 @@ PERMISSIONS: Final[Mapping[str, Access]] = {
     "gcp:bigquery/dataset:Dataset": _of("bigquery.datasets", write=_CHANGED, policy=True),
     "gcp:bigquery/datasetAccess:DatasetAccess": _of("bigquery.datasets", write="update", policy=True),
     "gcp:bigquery/datasetIamMember:DatasetIamMember": _of("bigquery.datasets", write="update", policy=True),
+    "gcp:bigquery/iamMember:IamMember": _policy("bigquery.tables"),
     "gcp:bigquery/table:Table": _of("bigquery.tables", write=_CHANGED),
-    "gcp:bigquery/tableIamMember:TableIamMember": _policy("bigquery.tables"),
     # A budget is the billing account's: who keeps one in CI gives roles/billing.costsManager there.
     "gcp:billing/budget:Budget": Access(()),
     "gcp:cloudscheduler/job:Job": _of("cloudscheduler.jobs", write=_CHANGED),

@@ -130,8 +130,8 @@ def _stream_charts() -> Iterator[Chart]:
 
 
 def _batch_charts(place: Place) -> Iterator[Chart]:
-    metric = f"logging_googleapis_com:user_{promql_name(batch_runs_metric(place))}"
-    yield Chart("Batch runs by exit code", "1", {"runs": f"sum by (exit_code) (increase({metric}[1h]))"})
+    metric = f'logging_googleapis_com:user_{promql_name(batch_runs_metric(place))}{{monitored_resource="global"}}'
+    yield Chart("Batch runs of a day by exit code", "1", {"runs": f"sum by (exit_code) (increase({metric}[1d]))"})
 
 
 def _machine_charts(roles: Iterable[str]) -> Iterator[Chart]:

@@ -2,22 +2,30 @@
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Final
 
 from infra.policy.rule import UNKNOWN, Inputs, Rule, must_have, must_not_have, texts, values
 
 _CONTAINER: Final = ("docker:index/container:Container",)
-_LOOPBACK: Final = ("127.0.0.1", "::1")
+_ANY: Final = "0.0.0.0"  # noqa: S104 - what Docker takes where no address is given
 _PINNED: Final = re.compile(r"(?:.+@)?sha256:[0-9a-f]{64}")
 _SOCKET: Final = re.compile(r".*/docker\.sock")
 
 
-def _is_on_loopback(inputs: Inputs) -> Iterator[str]:
+def _is_inside(inputs: Inputs) -> Iterator[str]:
     for port in values(inputs, "ports[]"):
-        addresses = list(values(port, "ip")) or ["0.0.0.0"]  # noqa: S104 - what Docker takes where none is given
-        for address in addresses:
-            if address is not UNKNOWN and address not in _LOOPBACK:
+        for address in list(values(port, "ip")) or [_ANY]:
+            if address is not UNKNOWN and not _is_private(str(address)):
                 yield f"opens a port on {address}"
+
+
+def _is_private(address: str) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return parsed.is_private and not parsed.is_unspecified
 
 
 def _is_pinned(inputs: Inputs) -> Iterator[str]:
@@ -45,11 +53,11 @@ def _has_no_socket(inputs: Inputs) -> Iterator[str]:
 
 RULES: Final = (
     Rule(
-        "container-on-loopback",
-        "A container's ports are open to its own machine only.",
+        "container-inside",
+        "A container's ports are open on a private address of its machine, not on all that it has.",
         _CONTAINER,
-        _is_on_loopback,
-        'Set ip="127.0.0.1" on each port.',
+        _is_inside,
+        'Set ip="127.0.0.1" on each port, or the machine\'s address in the network where others there need it.',
         ("CIS Docker 5.14",),
     ),
     Rule(

@@ -59,7 +59,8 @@ def policies() -> list[Policy]:
 def _policy(rule: Rule) -> Policy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if rule.is_for(args.resource_type):
-            for complaint in rule.complaints(args.resource_type, _plain(args.props)):
+            inputs = {**_plain(args.props), "options": {"protect": args.opts.protect}}
+            for complaint in rule.complaints(args.resource_type, inputs):
                 report(f"{args.name} {complaint}. {rule.remedy}", None)
 
     numbers = f" ({', '.join(rule.benchmarks)})" if rule.benchmarks else ""

@@ -41,11 +41,11 @@ RULES: Final = (
         ("CKV_GCP_121",),
     ),
     Rule(
-        "protected-machines",
-        "A machine of production cannot be deleted by mistake.",
-        ("gcp:compute/instance:Instance",),
-        _in_protected(must_be("deletionProtection", True)),
-        "Set deletion_protection=True, by the stack's setting.",
+        "protected-disks",
+        "A disk of production cannot be deleted by mistake; machines can, as they are made anew without loss.",
+        ("gcp:compute/disk:Disk",),
+        _in_protected(must_be("options.protect", True)),
+        "Set protect=True in the resource's options, by the stack's setting.",
     ),
     Rule(
         "protected-buckets",

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 Inputs = Mapping[str, object]
-"""A resource's inputs, by the engine's names in camel case."""
+"""A resource's inputs, by the engine's names in camel case. Under `options` there is Pulumi's own option `protect`."""
 
 Check = Callable[[Inputs], Iterable[str]]
 """Complaints about a resource, each a sentence's end after the resource's name; none where it follows the rule."""

@@ -36,6 +36,7 @@ class Resource:
     parent: str
     depends_on: frozenset[str]
     """Names of resources that it waits for."""
+    protect: bool
 
 
 @dataclass
@@ -152,6 +153,7 @@ class _Monitor(mocks.MockMonitor):
                     request.custom,
                     request.parent.rpartition("::")[2],
                     frozenset(urn.rpartition("::")[2] for urn in request.dependencies),
+                    request.protect,
                 )
             )
         return answer

@@ -92,8 +92,8 @@ def test_the_settings_are_the_thresholds() -> None:
         "unacked": '"dev-events-pipeline"}) > 61',
         "bad-events": "> 0.25",
         "lag": "> 62",
-        "batch-disk": "> 70",
-        "batch-missing": '{exit_code="0"}[99h])',
+        "batch-disk": "> 0.7",
+        "batch-missing": 'exit_code="0"}[99h])',
     }.items():
         assert query(declared.one(POLICY, f"dev-alert-{role}")).endswith(end), role
 

@@ -207,10 +207,16 @@ CASES: dict[str, Case] = {
     "dataflow-bounded": Case(JOB, {"maxWorkers": 4}, ({}, {"numWorkers": 1})),
     "dataproc-own-service-account": Case(BATCH, _spark(serviceAccount="x@y"), (_spark(), {})),
     "dataproc-private": Case(BATCH, _spark(subnetworkUri="dev"), (_spark(serviceAccount="x@y"), {})),
-    "container-on-loopback": Case(
+    "container-inside": Case(
         CONTAINER,
         {"ports": [{"internal": 3306, "external": 3306, "ip": "127.0.0.1"}]},
-        ({"ports": [{"internal": 3306}]}, {"ports": [{"internal": 3306, "ip": "0.0.0.0"}]}),
+        (
+            {"ports": [{"internal": 3306}]},
+            {"ports": [{"internal": 3306, "ip": "0.0.0.0"}]},
+            {"ports": [{"internal": 3306, "ip": "127.0.0.1"}, {"internal": 3307, "ip": "8.8.4.4"}]},
+            {"ports": [{"internal": 3306, "ip": "8.8.8.8"}]},
+            {"ports": [{"internal": 3306, "ip": "::"}]},
+        ),
     ),
     "container-image-pinned": Case(CONTAINER, {"image": _DIGEST}, ({"image": "mysql:9"}, {"image": "mysql"})),
     "container-not-privileged": Case(CONTAINER, {"privileged": False}, ({"privileged": True},)),
@@ -236,7 +242,11 @@ CASES: dict[str, Case] = {
         {"labels": _PROD, "deletionProtection": True},
         ({"labels": _PROD, "deletionProtection": False}, {"labels": _PROD}),
     ),
-    "protected-machines": Case(MACHINE, {"labels": _PROD, "deletionProtection": True}, ({"labels": _PROD},)),
+    "protected-disks": Case(
+        "gcp:compute/disk:Disk",
+        {"labels": _PROD, "options": {"protect": True}},
+        ({"labels": _PROD, "options": {"protect": False}},),
+    ),
     "protected-buckets": Case(BUCKET, {"labels": _PROD}, ({"labels": _PROD, "forceDestroy": True},)),
     "protected-datasets": Case(DATASET, {"labels": _PROD}, ({"labels": _PROD, "deleteContentsOnDestroy": True},)),
     "protected-jobs": Case(
