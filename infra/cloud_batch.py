@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import compute
 
+from app.dashboards.grafana import provisioning
 from infra.batch_host import DATA_FOLDER, BatchHost, BatchHostArgs
 from infra.batch_secrets import BatchSecrets, BatchSecretsArgs
 from infra.batch_stack import FOLDERS, LOOPBACK, ROLES, BatchStack, BatchStackArgs
 from infra.containers.spark_job import JobArgs
 from infra.dataproc import Dataproc, DataprocArgs
 from infra.foundation import Foundation
-from infra.grafana_files import grafana_files
 from infra.image import Image, ImageArgs
 from infra.local_batch import DOCKERFILE
 from infra.passwords import Passwords
@@ -54,7 +54,7 @@ class CloudBatch(pulumi.ComponentResource):
                 environment=place.environment,
                 settings=settings,
                 passwords=passwords,
-                provisioned=grafana_files(),
+                provisioned=provisioning(),
                 job=job,
                 address=address or LOOPBACK,
                 data_folder=DATA_FOLDER,

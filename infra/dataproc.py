@@ -158,12 +158,23 @@ class Dataproc(pulumi.ComponentResource):
         return [worker, *buckets, *passwords, args.ground.registry.let_read(f"{self._name}-pulls", own.member, self)]
 
     def _let_start(self, starter: serviceaccount.Account, own: serviceaccount.Account) -> list[pulumi.Resource]:
-        child = pulumi.ResourceOptions(parent=self)
+        place, child = self._place, pulumi.ResourceOptions(parent=self)
+        # Google's own roles that let one start a batch let one do much else.
+        role = projects.IAMCustomRole(
+            f"{self._name}-start",
+            role_id=f"{place.environment.replace('-', '_')}_batch_start",
+            project=place.project,
+            title=f"{place.environment}: start a batch on Dataproc",
+            description="Start a batch on Dataproc Serverless, and nothing else",
+            permissions=["dataproc.batches.create"],
+            stage="GA",
+            opts=child,
+        )
         return [
             projects.IAMMember(
                 f"{self._name}-starts",
-                project=self._place.project,
-                role="roles/dataproc.editor",
+                project=place.project,
+                role=role.name,
                 member=starter.member,
                 opts=child,
             ),

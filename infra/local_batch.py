@@ -5,9 +5,9 @@ from typing import Final
 
 import pulumi
 
+from app.dashboards.grafana import provisioning
 from infra.batch_stack import ROLES, BatchStack, BatchStackArgs
 from infra.containers.spark_job import JobArgs
-from infra.grafana_files import grafana_files
 from infra.local_image import LocalImage, LocalImageArgs
 from infra.passwords import Passwords
 from infra.settings.batch import BatchSettings
@@ -41,7 +41,7 @@ class LocalBatch(pulumi.ComponentResource):
                 environment=args.environment,
                 settings=args.settings,
                 passwords=self.passwords,
-                provisioned=grafana_files(),
+                provisioned=provisioning(),
                 job=JobArgs(image.image_id, events, args.environment, folder=folder),
             ),
             child,

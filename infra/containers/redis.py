@@ -13,6 +13,8 @@ from infra.passwords import Passwords
 PORT: Final = 6379
 LOADER, READER = "loader", "grafana"
 _USER: Final = "999:999"
+_KEYS: Final = "resetchannels ~{shop}:*"
+_SCRIPTS: Final = "+eval +evalsha +script|load"
 _SHARE_OF_MEMORY: Final = 0.7
 """The rest is for the copy of changed pages while it saves."""
 
@@ -63,8 +65,8 @@ def _users(loader: str, reader: str) -> str:
     return "\n".join(
         (
             "user default on nopass resetkeys resetchannels -@all +ping",
-            f"user {LOADER} on #{_hash(loader)} ~* &* +@all -@admin -@dangerous +info",
-            f"user {READER} on #{_hash(reader)} ~* resetchannels -@all +@read +@connection +info",
+            f"user {LOADER} on #{_hash(loader)} {_KEYS} -@all +@read +@write +@connection {_SCRIPTS} -@dangerous",
+            f"user {READER} on #{_hash(reader)} {_KEYS} -@all +@read +@connection -@dangerous",
             "",
         )
     )
