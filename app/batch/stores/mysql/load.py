@@ -49,6 +49,9 @@ def load(connection: MysqlConnection, table: tuple[str, str], batches: Iterable[
             run(connection, _statement(table, first.schema, reading))
         except pymysql.Error as error:
             failed.append(error)
+        except Exception as error:
+            # The client goes on with the socket that it has closed, where the server ends while rows are sent to it.
+            failed.append(pymysql.OperationalError(_CONNECTION_FAILED, f"the connection was lost ({error})"))
         finally:
             os.close(reading)
 

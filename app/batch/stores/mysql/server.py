@@ -44,6 +44,7 @@ _REFUSED: Final = frozenset({1045, 1698, 1862, 3118})
 _FORBIDDEN: Final = frozenset({1044, 1142, 1227, 1370})
 _FULL: Final = frozenset({1021, 1114, 1878})
 _NO_LOCAL_FILES: Final = frozenset({1148, 3948, 4166})
+_SIGN_OF_DISTRUST: Final = "CERTIFICATE_VERIFY_FAILED"
 _SIGNS_OF_FULL: Final = ("No space left", "errno: 28", "Errcode: 28", "error 28")
 
 
@@ -87,7 +88,7 @@ def number(error: pymysql.Error) -> int:
 
 def is_passing(error: pymysql.Error) -> bool:
     """Whether the same may go well a little later: the server is down, starts, is busy, or the network was."""
-    return number(error) in _PASSING and not _is_full(error)
+    return number(error) in _PASSING and not _is_full(error) and not _is_distrusted(error)
 
 
 def explained(error: pymysql.Error, settings: MysqlSettings) -> BatchError:
@@ -97,6 +98,11 @@ def explained(error: pymysql.Error, settings: MysqlSettings) -> BatchError:
     if _is_full(error):
         return StoreError(
             f"the disk of {where} is full ({what}); free space there and run again. It still shows the run before"
+        )
+    if _is_distrusted(error):
+        return StoreError(
+            f"the certificate of {where} is not to be trusted ({what}); check MYSQL_TLS_CA, and that MYSQL_HOST is the "
+            "name in the certificate"
         )
     if number(error) in _REFUSED:
         return StoreError(
@@ -135,3 +141,7 @@ def quoted(*names: str) -> str:
 
 def _is_full(error: pymysql.Error) -> bool:
     return number(error) in _FULL or any(sign in str(error) for sign in _SIGNS_OF_FULL)
+
+
+def _is_distrusted(error: pymysql.Error) -> bool:
+    return _SIGN_OF_DISTRUST in str(error)
