@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from infra.alert_rules import StreamNames, batch_alerts, disk_alerts, machine_alerts, stream_alerts
 from infra.cost.machines import machine
 from infra.settings import Settings
 
@@ -23,7 +24,18 @@ _ENGINE_SHARE: Final = 1.3
 _MOVED_SHARE: Final = 0.1
 """What goes through NAT, as a multiple of the events: Google's own services are reached without it."""
 _WORKER_DISK_GB: Final = 30
-_BOOT_DISK_GB: Final = 10
+_PUBLISHER_DISK_GB: Final = 20
+_HOST_DISK_GB: Final = 50
+_FILLED_SHARE: Final = 0.5
+"""Of the data disk, which is what a snapshot holds."""
+_CHANGED_SHARE: Final = 0.05
+"""Of that in a day, which is what the next snapshot adds."""
+_SECRETS: Final = 9
+_DATAPROC_CORES: Final = 12
+"""Of a driver and two executors, with 4 GB and 100 GB of shuffle each core, as Dataproc gives."""
+_DATAPROC_UNITS: Final = 12 * 0.6 + 48 * 0.1
+"""Dataproc's own unit for these: 0.6 for a core, 0.1 for a GB."""
+_DATAPROC_SHUFFLE_GB: Final = 1_200
 _IMAGES_GB: Final = 6
 _LOGS_GIB: Final = 10
 _ARCHIVE_WRITES_AN_HOUR: Final = 12
@@ -44,6 +56,7 @@ def usage_of(settings: Settings) -> list[Usage]:
     """What the environment of some settings uses in a month."""
     parts = [
         *(_stream_usage(settings) if settings.stream.enabled else ()),
+        *(_batch_usage(settings) if settings.batch.on_google_cloud else ()),
         *(_shared_usage(settings) if settings.on_google_cloud else ()),
     ]
     return [usage for usage in parts if usage.quantity]
@@ -87,7 +100,7 @@ def _publisher(settings: Settings) -> Iterator[Usage]:
         hours = settings.costs.publisher_hours_a_day
         why = f"{hours:g} hours a day"
         yield from machine_usage("publisher", "machine", settings.publisher.machine_type, hours * DAYS, why)
-        yield Usage("publisher", "boot disk", "disk-balanced", _BOOT_DISK_GB, f"{_BOOT_DISK_GB} GB")
+        yield Usage("publisher", "boot disk", "disk-balanced", _PUBLISHER_DISK_GB, f"{_PUBLISHER_DISK_GB} GB")
 
 
 def _dataflow(settings: Settings) -> Iterator[Usage]:
@@ -146,6 +159,24 @@ def _archive(settings: Settings) -> Iterator[Usage]:
     )
 
 
+def _batch_usage(settings: Settings) -> Iterator[Usage]:
+    batch = settings.batch
+    yield from machine_usage("batch", "machine", batch.machine_type, HOURS, "all hours")
+    yield Usage("batch", "boot disk", "disk-balanced", _HOST_DISK_GB, f"{_HOST_DISK_GB} GB")
+    yield Usage("batch", "data disk", "disk-balanced", batch.data_disk_gb, f"{batch.data_disk_gb} GB")
+    kept = batch.data_disk_gb * _FILLED_SHARE * (1 + _CHANGED_SHARE * batch.snapshot_days)
+    why = f"{batch.snapshot_days} days, half of the disk filled, {_CHANGED_SHARE:.0%} of it changed in a day"
+    yield Usage("batch", "snapshots", "disk-snapshot", kept, why)
+    yield Usage("batch", "passwords", "secret-version", _SECRETS, f"{_SECRETS} secrets")
+    if batch.run == "dataproc":
+        hours = settings.costs.batch_hours_a_day * DAYS
+        why = f"{_DATAPROC_CORES} cores, {settings.costs.batch_hours_a_day:g} hours a day"
+        yield Usage("batch", "Dataproc", "dataproc-serverless", _DATAPROC_UNITS * hours, why)
+        yield Usage(
+            "batch", "Dataproc's shuffle", "dataproc-serverless-shuffle", _DATAPROC_SHUFFLE_GB * hours / HOURS, why
+        )
+
+
 def _shared_usage(settings: Settings) -> Iterator[Usage]:
     source = gib_a_month(settings) / DAYS * settings.costs.history_days * _ARCHIVE_SHARE
     yield Usage(
@@ -153,8 +184,10 @@ def _shared_usage(settings: Settings) -> Iterator[Usage]:
     )
     yield Usage("images", "images", "artifact-storage", _IMAGES_GB, f"{_IMAGES_GB} GB")
     yield Usage("operations", "logs", "logs", _LOGS_GIB, f"{_LOGS_GIB} GiB of logs and flow logs")
+    conditions = _alert_conditions(settings)
+    yield Usage("operations", "alerts", "alert-condition", conditions, f"{conditions} alerts of one condition each")
     if settings.network.existing is None:
-        machines = 1 + settings.stream.min_workers if settings.stream.enabled else 1
+        machines = sum(_machines(settings))
         yield Usage("network", "NAT", "nat-machine", machines * HOURS, f"{machines} machines")
         yield Usage("network", "NAT's address", "external-address", HOURS, "one")
         yield Usage(
@@ -164,3 +197,22 @@ def _shared_usage(settings: Settings) -> Iterator[Usage]:
             gib_a_month(settings) * _MOVED_SHARE,
             f"{_MOVED_SHARE:g} of the events, as Google's services are reached without NAT",
         )
+
+
+def _machines(settings: Settings) -> tuple[int, int, int]:
+    """How many publishers, batch hosts and Dataflow workers there are."""
+    stream = settings.stream.enabled
+    return (
+        int(stream and settings.publisher.enabled),
+        int(settings.batch.on_google_cloud),
+        settings.stream.min_workers if stream else 0,
+    )
+
+
+def _alert_conditions(settings: Settings) -> int:
+    publishers, hosts, _ = _machines(settings)
+    operations, zone = settings.operations, settings.place.zone
+    of_stream = [*stream_alerts(StreamNames("", "", "", ""), operations)] if settings.stream.enabled else []
+    of_batch = [*batch_alerts("", "", operations)] if settings.batch.on_google_cloud else []
+    of_machine = [*machine_alerts("", "", zone), *disk_alerts("", "", zone, operations)]
+    return len(of_stream) + len(of_batch) + (publishers + hosts) * len(of_machine)

@@ -1,0 +1,88 @@
+"""The environment is watched, and tells its cost."""
+
+import json
+from functools import cache
+
+import pytest
+
+from infra.alert_rules import EVENT
+from tests.infra.declared import Declared, declare_stack
+
+POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
+ALERTS = {
+    "unacked",
+    "dead-letters",
+    "bad-events",
+    "lag",
+    "job-failed",
+    "job-missing",
+    "batch-failed",
+    "batch-missing",
+    "publisher-down",
+    "publisher-disk",
+    "batch-down",
+    "batch-disk",
+}
+
+
+@cache
+def stack(name: str, **sections: str) -> Declared:
+    return declare_stack(name, {f"shop-analytics:{section}": value for section, value in sections.items()})
+
+
+@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
+def test_every_environment_has_every_alert_and_a_dashboard(name: str) -> None:
+    assert {one.name for one in stack(name).all(POLICY)} == {f"{name}-alert-{role}" for role in ALERTS}
+    text = stack(name).one("gcp:monitoring/dashboard:Dashboard").inputs["dashboardJson"]
+    assert f"{name}-events-pipeline" in text
+    assert f"{name}-publisher|{name}-batch" in text
+
+
+def test_an_alert_names_what_is_declared() -> None:
+    declared = stack("prod")
+    subscriptions = {one.inputs["name"] for one in declared.all("gcp:pubsub/subscription:Subscription")}
+    text = json.dumps([one.inputs["conditions"] for one in declared.all(POLICY)])
+    assert all(
+        f'subscription_id=\\\\\\"{name}\\\\\\"' in text or f'subscription_id=\\"{name}\\"' in text
+        for name in subscriptions
+    )
+    assert declared.one("gcp:dataflow/flexTemplateJob:FlexTemplateJob").inputs["name"] in text
+    assert EVENT in text
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "gone"),
+    [
+        ("stream", "false", {role for role in ALERTS if not role.startswith("batch")}),
+        ("batch", "off", {"batch-failed"}),
+    ],
+)
+def test_what_is_switched_off_is_not_watched(section: str, value: str, gone: set[str]) -> None:
+    names = {one.name for one in stack("dev", **{section: value}).all(POLICY)}
+    assert not names & {f"dev-alert-{role}" for role in gone}
+    assert names
+
+
+def test_the_local_environment_is_not_watched() -> None:
+    assert not [one for one in stack("local").resources if one.type.startswith("gcp:")]
+
+
+def test_ci_may_start_jobs_as_the_accounts_that_there_are() -> None:
+    given = json.dumps({"repository": "me/shop", "repositoryId": 4711, "stateBucket": "demo-pulumi"})
+    declared = stack("prod", ci=given)
+    emails = {f"{one.inputs['accountId']}@" for one in declared.all("gcp:serviceaccount/account:Account")}
+    started = [
+        one.inputs["serviceAccountId"].rpartition("/")[2]
+        for one in declared.all("gcp:serviceaccount/iAMMember:IAMMember")
+        if one.name.startswith("prod-ci-starts-")
+    ]
+    assert len(started) == 3
+    assert all(f"{one.partition('@')[0]}@" in emails for one in started)
+
+
+def test_the_outputs_tell_the_cost_by_component() -> None:
+    cost = stack("prod").outputs["cost"]
+    assert cost["usdAMonth"] == pytest.approx(sum(cost["byComponent"].values()), abs=0.1)
+    assert "no bill" in cost["caution"]
+    assert stack("prod").outputs["operations"]["budget"].startswith("There is no budget")
+    assert "monitoring/dashboards" in stack("prod").outputs["operations"]["dashboard"]
