@@ -12,6 +12,7 @@ BENCHMARKS: Final = {
     "replayer": "a file to Pub/Sub messages",
     "stream": "messages in Pub/Sub to rows, minute counts and sessions in BigQuery",
     "batch": "a file to Parquet and the answers to all questions, with Spark",
+    "stores": "a run's events and answers into each store, beside the store's own loader",
     "tableau": "an answer of a million rows to a Tableau extract",
 }
 
