@@ -18,6 +18,7 @@ from infra.containers.server import Server, ServerArgs
 from infra.containers.spark_job import JobArgs, spark_job
 from infra.containers.spec import Spec
 from infra.labels import labels
+from infra.order import after
 from infra.passwords import Passwords
 from infra.settings.batch import BatchSettings
 
@@ -90,14 +91,14 @@ class BatchStack(pulumi.ComponentResource):
         }
         made = list(stores.values())
         dashboards = self._server(
-            grafana(args.passwords, settings.grafana_memory_mb, args.provisioned), LOOPBACK, after=made
+            grafana(args.passwords, settings.grafana_memory_mb, args.provisioned), LOOPBACK, first=made
         )
         if args.job:
-            self._server(spark_job(args.passwords, settings, args.job), LOOPBACK, after=made)
+            self._server(spark_job(args.passwords, settings, args.job), LOOPBACK, first=made)
         self.ports = {role: server.port for role, server in (*stores.items(), ("grafana", dashboards))}
         self.register_outputs({"ports": self.ports})
 
-    def _server(self, spec: Spec, address: pulumi.Input[str], after: list[Server] | None = None) -> Server:
+    def _server(self, spec: Spec, address: pulumi.Input[str], first: list[Server] | None = None) -> Server:
         args = self._args
         return Server(
             f"{args.environment}-{spec.role}",
@@ -110,5 +111,5 @@ class BatchStack(pulumi.ComponentResource):
                 data_folder=args.data_folder,
                 machine=args.machine,
             ),
-            pulumi.ResourceOptions(parent=self, depends_on=after),
+            after(*(first or ()), within=self),
         )

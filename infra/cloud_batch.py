@@ -14,6 +14,7 @@ from infra.dataproc import Dataproc, DataprocArgs
 from infra.foundation import Foundation
 from infra.image import Image, ImageArgs
 from infra.local_batch import DOCKERFILE
+from infra.order import after
 from infra.passwords import Passwords
 from infra.settings.batch import BatchSettings
 
@@ -66,7 +67,7 @@ class CloudBatch(pulumi.ComponentResource):
             Dataproc(
                 place.name("batch-job"),
                 DataprocArgs(settings, ground, image, secrets, events, address),
-                pulumi.ResourceOptions(parent=self, depends_on=[self.stack]),
+                after(self.stack, within=self),
             )
         self.register_outputs({})
 

@@ -7,9 +7,15 @@ device=/dev/disk/by-id/google-data
 data=/mnt/disks/data
 
 mount_data() {
+    local found=0
     mountpoint -q "$data" && return
+    blkid -p "$device" > /dev/null || found=$?
     # 2 means that there is nothing on it. After any other error it is left as it is.
-    blkid -p "$device" > /dev/null || { [[ $? -eq 2 ]] && mkfs.ext4 -q -m 0 "$device"; }
+    case $found in
+        0) ;;
+        2) mkfs.ext4 -q -m 0 "$device" ;;
+        *) return "$found" ;;
+    esac
     # 1 means that faults were mended.
     fsck.ext4 -p "$device" || [[ $? -eq 1 ]]
     mkdir -p "$data"
