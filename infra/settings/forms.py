@@ -1,10 +1,20 @@
 """The forms of Google Cloud's names and places, which the provider would find wrong only while it makes things."""
 
-from typing import Final
+from ipaddress import IPv4Network
+from typing import Any, Final
 
-from infra.settings.rules import text
+from infra.settings.rules import Rule, text
 
 _LABEL: Final = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+
+
+def read_range(value: Any) -> str:
+    """Read a range of private addresses; raises ValueError for another value."""
+    addresses = IPv4Network(value)
+    if not addresses.is_private or not 16 <= addresses.prefixlen <= 29 or not isinstance(value, str):
+        raise ValueError
+    return value
+
 
 PROJECT_ID: Final = text(
     r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]",
@@ -28,8 +38,8 @@ MACHINE_TYPE: Final = text(
     "e2-standard-2",
 )
 BUCKET_PREFIX: Final = text(
-    r"(?!goog)(?!.*google)(?!.*g00gle)[a-z0-9][a-z0-9_-]{1,38}[a-z0-9]",
-    "3 to 40 small letters, digits, hyphens and underscores, without google in it",
+    r"(?!goog)(?!.*google)(?!.*g00gle)[a-z0-9][a-z0-9_-]{1,28}[a-z0-9]",
+    "3 to 30 small letters, digits, hyphens and underscores, without google in it",
     "my-project",
 )
 RESOURCE_NAME: Final = text(
@@ -38,12 +48,7 @@ RESOURCE_NAME: Final = text(
     "events",
 )
 DATASET: Final = text(r"[A-Za-z_][A-Za-z0-9_]{0,199}", "up to 200 letters, digits and underscores", "shop")
-CIDR: Final = text(
-    r"(10\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])|172\.(1[6-9]|2\d|3[01])|192\.168)"
-    r"(\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])){2}/(1[6-9]|2[0-9])",
-    "a range of private addresses of 16 to 29 bits",
-    "10.20.0.0/20",
-)
+CIDR: Final = Rule("text", "a range of private addresses of 16 to 29 bits", "10.20.0.0/20", read_range)
 NETWORK: Final = text(
     rf"projects/[a-z0-9.:-]+/global/networks/{_LABEL}",
     "the full name of a network",

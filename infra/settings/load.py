@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, get_type_hints
+from typing import Any, get_type_hints
 
 from infra.place import Place
 from infra.settings.batch import BatchSettings
@@ -21,9 +21,6 @@ from infra.settings.security import SecuritySettings
 from infra.settings.storage import StorageSettings
 from infra.settings.stream import StreamSettings
 from infra.settings.warehouse import WarehouseSettings
-
-_LONGEST_ROLE: Final = 20
-"""Of a bucket's name, after the prefix and the environment."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +96,29 @@ def _place_problems(settings: Settings, config: Mapping[str, Any]) -> Iterator[P
     yield from _misfit("gcp:zone", config.get("gcp:zone", ""), optional(ZONE))
     if not place.zone.startswith(f"{place.region}-"):
         yield Problem("gcp:zone", place.zone, f"a zone of the region {place.region}", f"{place.region}-b")
+    yield from _location_problems(settings)
     prefix = settings.storage.bucket_prefix or place.project
     if ":" in prefix or "google" in prefix or prefix.startswith("goog"):
         key = f"{PROJECT}:storage.bucketPrefix"
         yield Problem(
             key, settings.storage.bucket_prefix, "a prefix, since buckets cannot be named after this project", "shop"
         )
+
+
+def _location_problems(settings: Settings) -> Iterator[Problem]:
+    """Say what is not where it has to be: a subnetwork in the region, and with a key all data where the key is."""
+    region = settings.place.region
+    subnetwork = settings.network.existing_subnetwork
+    if subnetwork and f"/regions/{region}/" not in subnetwork:
+        yield Problem(f"{PROJECT}:network.existingSubnetwork", subnetwork, f"a subnetwork of the region {region}", "")
+    key = settings.security.kms_key
+    if not key:
+        return
+    if f"/locations/{region}/" not in key:
+        yield Problem(f"{PROJECT}:security.kmsKey", key, f"a key in {region}, where the data is", "")
+    for section, location in (("storage", settings.storage.location), ("warehouse", settings.warehouse.location)):
+        if location and location != region:
+            yield Problem(f"{PROJECT}:{section}.location", location, f"{region}, where the key is", region)
 
 
 def _misfit(key: str, value: Any, rule: Rule, example: str | None = None) -> Iterator[Problem]:

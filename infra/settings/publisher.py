@@ -16,7 +16,9 @@ class PublisherSettings:
     machine_type: str = setting("e2-standard-2", MACHINE_TYPE, "machine type")
     files: tuple[str, ...] = setting(
         ("events/",),
-        several(text(r"[^\s'\"\\$`]+", "an object, glob or prefix in the bucket of events", "events/2019-*.csv.gz")),
+        several(
+            text(r"[^\s'\"\\$`]+", "an object, glob or prefix in the bucket of events", "events/2019-*.csv.gz"), least=1
+        ),
         "what is replayed, in this order",
     )
     replay: str = setting(

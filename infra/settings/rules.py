@@ -73,18 +73,19 @@ def optional(rule: Rule) -> Rule:
     )
 
 
-def several(rule: Rule) -> Rule:
-    """A list of values, without repeats."""
+def several(rule: Rule, least: int = 0) -> Rule:
+    """A list of values, without repeats; `least` is how many there are at least."""
 
     def read(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, Sequence) or isinstance(value, str):
             raise ValueError  # noqa: TRY004 - a rule says "not allowed" in one way
         values = tuple(map(rule.read, value))
-        if len(set(values)) < len(values):
+        if len(values) < least or len(set(values)) < len(values):
             raise ValueError
         return values
 
-    return Rule(f"list of {rule.kind}", f"each {rule.allowed}, none twice", f"[{rule.example}]", read)
+    allowed = f"each {rule.allowed}, none twice" + (f", {least} at least" if least else "")
+    return Rule(f"list of {rule.kind}", allowed, f"[{rule.example}]", read)
 
 
 def _one_of(words: dict[str, Any], value: Any) -> Any:
