@@ -81,6 +81,7 @@ class CiIdentity(pulumi.ComponentResource):
         self._state(preview, deploy)
         return pulumi.Output.all(
             project=place.project,
+            registry=f"{place.region}-docker.pkg.dev",
             backend=f"gs://{self._args.settings.state_bucket}",
             previewAccount=preview.email,
             previewProvider=preview_provider.name,

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from infra.ci.environments import NEEDED
 from infra.ci_identity import CiIdentity, CiIdentityArgs
 from infra.ci_permissions import PERMISSIONS, reading, writing
 from infra.place import Place
@@ -128,14 +129,7 @@ def test_it_says_what_the_workflows_read() -> None:
     _, said = identity()
     assert said[0]["backend"] == "gs://demo-pulumi"
     assert said[0]["previewAccount"] == "prod-ci-preview@demo-project.iam.gserviceaccount.com"
-    assert set(said[0]) == {
-        "project",
-        "backend",
-        "previewAccount",
-        "previewProvider",
-        "deployAccount",
-        "deployProvider",
-    }
+    assert set(said[0]) == set(NEEDED)
 
 
 def test_without_a_repository_ci_is_nobody() -> None:

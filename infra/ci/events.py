@@ -1,0 +1,105 @@
+"""What Pulumi's engine told of a preview, read from its stream of events: a JSON object a line.
+
+`pulumi preview --json` gives these with PULUMI_ENABLE_STREAMING_JSON_PREVIEW set; without it, rules are left out.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+_UNCHANGED: Final = frozenset({"same", "read", "read-discard", "refresh"})
+_PARTS_OF_REPLACEMENT: Final = frozenset(
+    {"create-replacement", "delete-replaced", "discard-replaced", "remove-pending-replace"}
+)
+
+
+class EventsError(ValueError):
+    """The lines are no events of Pulumi's engine; the message says where."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What would happen to a resource: `create`, `update`, `replace` or `delete`, by which of its properties."""
+
+    operation: str
+    type: str
+    name: str
+    properties: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A rule that a resource breaks."""
+
+    rule: str
+    resource: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would happen, which rules break and how many were asked, and what went wrong."""
+
+    steps: tuple[Step, ...]
+    violations: tuple[Violation, ...]
+    rules: int
+    errors: tuple[str, ...]
+
+    def count(self, operation: str) -> int:
+        """How many resources would be created, updated, replaced or deleted."""
+        return sum(step.operation == operation for step in self.steps)
+
+
+def read_events(lines: Iterable[str]) -> Preview:
+    """Read the events of a preview. Raises EventsError."""
+    steps: dict[str, Step] = {}
+    violations: dict[tuple[str, str], Violation] = {}
+    rules: set[str] = set()
+    errors: list[str] = []
+    for number, line in enumerate(lines, 1):
+        event = _parsed(line, number)
+        if step := event.get("resourcePreEvent"):
+            _take_step(step["metadata"], steps)
+        # A refresh says only afterwards what it has found.
+        if (step := event.get("resOutputsEvent")) and step["metadata"]["op"] in ("update", "delete"):
+            _take_step(step["metadata"], steps)
+        if broken := event.get("policyEvent"):
+            violation = _violation(broken)
+            violations[violation.rule, violation.resource] = violation
+        if judged := event.get("policyAnalyzeSummaryEvent"):
+            rules.update(judged.get("passed", ()), judged.get("failed", ()))
+        said = event.get("diagnosticEvent", {})
+        if said.get("severity") == "error":
+            errors.append(said["message"].strip())
+    return Preview(tuple(steps.values()), tuple(violations.values()), len(rules), tuple(dict.fromkeys(errors)))
+
+
+def _parsed(line: str, number: int) -> Mapping[str, Any]:
+    try:
+        event = json.loads(line)
+    except ValueError as error:
+        raise EventsError(f"line {number} is no event of Pulumi's engine: {line[:80]!r}") from error
+    if not isinstance(event, Mapping):
+        raise EventsError(f"line {number} is no event of Pulumi's engine: {line[:80]!r}")
+    return event
+
+
+def _take_step(metadata: Mapping[str, Any], steps: dict[str, Step]) -> None:
+    operation = metadata["op"]
+    # The root stands for the stack itself; of a replacement there is one step more that says so.
+    if operation in _UNCHANGED | _PARTS_OF_REPLACEMENT or metadata["type"] == "pulumi:pulumi:Stack":
+        return
+    paths = metadata.get("detailedDiff") or metadata.get("diffs") or ()
+    properties = tuple(sorted({path.partition(".")[0].partition("[")[0] for path in paths}))
+    steps[metadata["urn"]] = Step(operation, metadata["type"], _name(metadata["urn"]), properties)
+
+
+def _violation(broken: Mapping[str, Any]) -> Violation:
+    # The engine puts the rule's own sentence in front of the complaint.
+    message = broken["message"].strip().splitlines()[-1].strip()
+    return Violation(broken["policyName"], _name(broken.get("resourceUrn", "")), message)
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]
