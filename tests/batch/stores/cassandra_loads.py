@@ -1,0 +1,110 @@
+"""Loads of the Cassandra store without Spark: events as Parquet files, and tasks that run in this process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from app.batch.folder import Folder
+from app.batch.ingest import Ingested, SourceCounts
+from app.batch.stores import Run
+from app.batch.stores.cassandra import CassandraSettings, CassandraStore, Shop
+from app.batch.stores.cassandra.session import Session, connected
+from app.batch.tasks import Tasks
+from app.events.csv_codec import decode, stored
+from app.events.ledger import Ledger
+from app.events.schema import BAD_EVENTS, EVENTS
+from app.local.cassandra import CassandraServer
+from tests.batch.stores.redis_loads import Here
+
+INGESTED_AT = 1_700_000_000_000_000
+
+
+def settings_of(server: CassandraServer, **changed: Any) -> CassandraSettings:
+    environment = CassandraSettings.from_environment(server.environment)
+    quick: dict[str, Any] = {"timeout_seconds": 60, "retry_seconds": 120, "lock_seconds": 6}
+    values = {name: getattr(environment, name) for name in ("hosts", "port", "user", "password")}
+    return CassandraSettings(**(values | quick | changed))
+
+
+def stage(folder: Path, data: bytes) -> tuple[Ingested, pa.Table]:
+    """The file's events, each once, in two Parquet files a day, and the same as one table."""
+    decoded = decode(data, source="events.csv")
+    rows, bad = len(decoded.text), len(decoded.bad)
+    target = Folder(str(folder))
+    target.make("events", "bad_events")
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'UTC'")
+        database.register("decoded", pa.Table.from_batches([decoded.events.select(EVENTS.names)]))
+        every = database.sql("SELECT DISTINCT ON (event_id) * FROM decoded").to_arrow_table().cast(EVENTS)
+        database.register("every", every)
+        days = database.sql("SELECT DISTINCT CAST(event_time AS DATE)::VARCHAR FROM every").fetchall()
+        for (day,) in days:
+            of_day = database.sql(
+                f"SELECT * FROM every WHERE CAST(event_time AS DATE) = '{day}' ORDER BY event_time, event_id"
+            ).to_arrow_table()
+            half = len(of_day) // 2
+            for number, part in enumerate((of_day.slice(0, half), of_day.slice(half))):
+                target.write_table(f"events/event_date={day}/part-{number}.parquet", part.cast(EVENTS))
+    if bad:
+        table = pa.Table.from_batches([stored(decoded.bad, INGESTED_AT)], BAD_EVENTS)
+        target.write_table("bad_events/part-0.parquet", table)
+    counts = SourceCounts("events.csv", len(data), rows, len(every), rows - len(every) - bad, bad)
+    return Ingested(target, (counts,)), every
+
+
+def ledger_of(ingested: Ingested) -> Ledger:
+    (counts,) = ingested.sources
+    return Ledger(counts.rows, counts.events, counts.duplicates, counts.bad)
+
+
+@contextmanager
+def opened(settings: CassandraSettings, run: Run | None = None) -> Iterator[CassandraStore]:
+    """A store that a run has opened, closed at the end."""
+    store = CassandraStore(settings)
+    try:
+        store.open(run or Run.begin())
+        yield store
+    finally:
+        store.close()
+
+
+def fill(store: CassandraStore, ingested: Ingested, tasks: Tasks | None = None) -> None:
+    """All steps before the commit."""
+    store.write(tasks or Here(), ingested)
+    store.write_ledger(ledger_of(ingested), ingested, {})
+    store.verify(ledger_of(ingested))
+
+
+def load(settings: CassandraSettings, ingested: Ingested, tasks: Tasks | None = None) -> None:
+    """A whole run."""
+    with opened(settings) as store:
+        fill(store, ingested, tasks)
+        store.commit()
+
+
+def content(settings: CassandraSettings, table: str) -> list[tuple[Any, ...]]:
+    """All rows of a table of the slot that is shown, in an order of their own."""
+    with connected(settings) as session:
+        rows = session.ask(f"SELECT * FROM {table}_{slot_of(session)}")
+    return sorted((tuple(row.values()) for row in rows), key=repr)
+
+
+def slot_of(session: Session) -> str:
+    return str(session.ask("SELECT slot FROM state WHERE name = 'shop'")[0]["slot"])
+
+
+def shown(settings: CassandraSettings) -> int:
+    """Events of the run that is shown, the same wherever one looks."""
+    with Shop(settings) as shop, connected(settings) as session:
+        stored_events = shop.run().stored
+        slot = slot_of(session)
+        ((visits,), (products,)) = (
+            session.ask(f"SELECT sum(event_count) AS events FROM visits_{slot}"),
+            session.ask(f"SELECT sum(views + carts + removals + purchases) AS events FROM product_days_{slot}"),
+        )
+    assert (visits["events"], products["events"]) == (stored_events, stored_events)
+    return stored_events
