@@ -61,6 +61,13 @@ class MysqlServer:
             "MYSQL_DATABASE": self.database,
         }
 
+    @property
+    def version(self) -> str:
+        """What the server says of itself."""
+        with self.connect(self.loader) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT VERSION()")
+            return str((cursor.fetchone() or ("",))[0])
+
     def wait(self) -> None:
         """Wait until it answers with its users made. Raises ServerError."""
         self.server.wait_until(self._answers)

@@ -3,7 +3,7 @@
 import importlib
 from typing import Any, Final
 
-STORES: Final = ("redis",)
+STORES: Final = ("redis", "mysql")
 
 
 def run(rows: int | None = None) -> list[dict[str, Any]]:

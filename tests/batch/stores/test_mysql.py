@@ -123,7 +123,7 @@ def test_readers_see_one_run_or_the_other_whole_and_nothing_that_was_not_committ
         fill(store, spark, what)
         with server.connect(server.grafana) as reader, reader.cursor() as cursor:
             cursor.execute("SELECT stored FROM shop.ledger ORDER BY run DESC LIMIT 1")
-            (before,) = cursor.fetchone() or ()
+            ((before,),) = cursor.fetchall()
             cursor.execute("SELECT SUM(events) FROM shop.activity")
             assert cursor.fetchall() == ((before,),)
             store.verify(what.ledger)

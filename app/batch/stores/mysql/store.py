@@ -16,12 +16,13 @@ from app.batch.errors import BatchError
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested
 from app.batch.stores import Run, Stored
-from app.batch.stores.mysql import frames
 from app.batch.stores.mysql.load import load, load_files
 from app.batch.stores.mysql.schema import check_server, copy_history, drop, drop_all, make_databases, tables_in
 from app.batch.stores.mysql.server import MysqlConnection, connect, explained, hold_lock, is_passing, quoted, run
 from app.batch.stores.mysql.settings import MysqlSettings
+from app.batch.stores.mysql.sums import sum_up
 from app.batch.stores.mysql.tables import OURS, TABLES, Table, collation_of
+from app.batch.stores.mysql.visitors import visitors
 from app.batch.tasks import SparkTasks, Tasks
 from app.events.ledger import Ledger, LedgerError
 
@@ -74,16 +75,18 @@ class MysqlStore:
 
     def write_events(self, spark: "SparkSession", ingested: Ingested) -> Stored:
         """Load events by hour, sessions by 5 minutes, and bad events by reason, from the executors."""
-        found = frames.of(spark, ingested, self._running.id)
-        for table, frame in found.items():
+        tasks = SparkTasks(spark.sparkContext)
+        folder = ingested.folder.below("mysql")
+        try:
             began = time.monotonic()
-            # By files, which Python reads much faster than rows of Spark, and may read again.
-            folder = ingested.folder.below(f"mysql/{table}")
-            try:
-                frame.write.mode("overwrite").parquet(folder.root)
-                self._load_files(table, SparkTasks(spark.sparkContext), folder, began)
-            finally:
-                folder.remove()
+            for table in sum_up(tasks, ingested, self._running.id, folder):
+                self._load_files(table, tasks, folder.below(table), began)
+                began = time.monotonic()
+            frame = visitors(spark, ingested.events(spark))
+            frame.write.mode("overwrite").parquet(folder.path("visitors"))
+            self._load_files("visitors", tasks, folder.below("visitors"), began)
+        finally:
+            folder.remove()
         self._try("filled", self._write_brands)
         return self._try("counted", self._stored)
 

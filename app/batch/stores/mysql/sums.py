@@ -1,0 +1,124 @@
+"""What of a run's events goes to MySQL: sums of each part, made where it is, and put together afterwards.
+
+    events of a part ── DuckDB ──┐
+    events of a part ── DuckDB ──┴── DuckDB, some hours a task ── mysql/activity/0.parquet
+    bad events of a part ── DuckDB ── DuckDB ── mysql/bad_event_counts/0.parquet, mysql/bad_events/0.parquet
+
+Runs in Spark's executors. Each row is the same in every run over the same events, also its number, so that rows which
+are loaded again replace themselves.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from app.analytics.facts import UNCATEGORISED
+from app.analytics.questions.bought_together import UNBRANDED
+from app.batch.folder import Folder
+from app.batch.ingest import Ingested
+from app.batch.parts import Part
+from app.batch.stores.mysql.tables import ACTIVITY, BAD_EVENT_COUNTS, BAD_EVENTS, Table
+from app.batch.tasks import Tasks
+from app.events.schema import MAX_ROW_BYTES
+
+KEPT_BAD_EVENTS: Final = 100
+"""Bad events of each reason that are kept as they were received; counts have them all."""
+
+_PARTS: Final = "parts"
+_READ: Final = ("event_time", "event_type", "department", "sub_category", "brand", "price")
+
+_ACTIVITY_OF_PART: Final = f"""
+    SELECT date_trunc('hour', event_time) AS time, event_type, coalesce(department, '{UNCATEGORISED}') AS department,
+        coalesce(sub_category, '{UNCATEGORISED}') AS sub_category, coalesce(brand, '{UNBRANDED}') AS brand,
+        count(*) AS events, sum(price) AS price_sum
+    FROM rows GROUP BY ALL
+"""  # noqa: S608 - our own names
+_ACTIVITY: Final = """
+    SELECT time, row_number() OVER (PARTITION BY time ORDER BY event_type, department, sub_category, brand) AS id,
+        event_type, department, sub_category, brand, events, price_sum
+    FROM (
+        SELECT time, event_type, department, sub_category, brand, sum(events) AS events, sum(price_sum) AS price_sum
+        FROM rows GROUP BY ALL)
+    ORDER BY time, id
+"""
+_COUNTS_OF_PART: Final = "SELECT source, reason, field, count(*) AS events FROM rows GROUP BY ALL"
+_COUNTS: Final = """
+    SELECT $run AS run, row_number() OVER (ORDER BY source, reason, field NULLS FIRST) AS number, source, reason, field,
+        events
+    FROM (SELECT source, reason, field, sum(events) AS events FROM rows GROUP BY ALL)
+    ORDER BY number
+"""
+_FIRST_OF_PART: Final = f"""
+    SELECT reason, row_number() OVER (PARTITION BY reason ORDER BY source, source_row) AS number, field, source,
+        source_row, raw
+    FROM rows QUALIFY number <= {KEPT_BAD_EVENTS}
+"""  # noqa: S608 - our own names
+_FIRST: Final = f"""
+    SELECT reason, row_number() OVER (PARTITION BY reason ORDER BY source, source_row) AS number, field, source,
+        source_row, CAST(array_slice(raw, 1, {MAX_ROW_BYTES}) AS BLOB) AS raw, octet_length(raw) AS bytes
+    FROM rows QUALIFY number <= {KEPT_BAD_EVENTS}
+    ORDER BY reason, number
+"""  # noqa: S608 - our own names
+
+
+def sum_up(tasks: Tasks, ingested: Ingested, run: str, folder: Folder) -> list[str]:
+    """Make files of rows for the tables below a folder, each in a folder of the table's name; the names of the tables.
+
+    Raises OSError and BatchError as `Tasks.run` does.
+    """
+    source = ingested.folder
+    parts = [part for part in ingested.parts if part.events]
+    tasks.run(lambda part: _sum_part(part, source, folder), parts)
+    tasks.run(lambda name: _count_bad(name, source, folder), source.below("bad_events").names())
+    made = [Made(ACTIVITY, share, tasks.at_once) for share in range(tasks.at_once)]
+    tasks.run(lambda one: one.write(folder, run), [*made, Made(BAD_EVENT_COUNTS, 0, 1), Made(BAD_EVENTS, 0, 1)])
+    return [ACTIVITY.name, BAD_EVENT_COUNTS.name, BAD_EVENTS.name]
+
+
+def _sum_part(part: Part, source: Folder, target: Folder) -> Iterator[int]:
+    events = pa.concat_tables([source.read_table(file, list(_READ)) for file in part.event_files()])
+    target.write_table(f"{_PARTS}/{ACTIVITY.name}/{part.name}.parquet", _asked(_ACTIVITY_OF_PART, events))
+    yield len(events)
+
+
+def _count_bad(name: str, source: Folder, target: Folder) -> Iterator[int]:
+    bad = source.read_table(f"bad_events/{name}")
+    for table, sql in ((BAD_EVENT_COUNTS, _COUNTS_OF_PART), (BAD_EVENTS, _FIRST_OF_PART)):
+        target.write_table(f"{_PARTS}/{table.name}/{name}", _asked(sql, bad))
+    yield len(bad)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One file of a table: the rows of every `shares`th hour where that is more than one."""
+
+    table: Table
+    share: int
+    shares: int
+
+    def write(self, folder: Folder, run: str) -> Iterator[int]:
+        """Put together what was made of the parts; nothing where there is nothing."""
+        parts = folder.below(f"{_PARTS}/{self.table.name}")
+        rows = [self._own(parts.read_table(name)) for name in parts.names()]
+        if rows:
+            made = _asked(_WHOLE[self.table.name], pa.concat_tables(rows), run).cast(self.table.schema)
+            folder.write_table(f"{self.table.name}/{self.share}.parquet", made)
+            yield len(made)
+
+    def _own(self, rows: pa.Table) -> pa.Table:
+        if self.shares == 1:
+            return rows
+        return _asked(f"FROM rows WHERE (epoch(time)::BIGINT // 3600) % {self.shares} = {self.share}", rows)
+
+
+_WHOLE: Final = {ACTIVITY.name: _ACTIVITY, BAD_EVENT_COUNTS.name: _COUNTS, BAD_EVENTS.name: _FIRST}
+
+
+def _asked(sql: str, rows: pa.Table, run: str | None = None) -> pa.Table:
+    with duckdb.connect(config={"threads": 1}) as engine:
+        engine.execute("SET TimeZone = 'UTC'")
+        engine.register("rows", rows)
+        return engine.execute(sql, {"run": run} if "$run" in sql else None).to_arrow_table()
