@@ -5,11 +5,12 @@ passphrase.
 """
 
 import os
+import runpy
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pulumi import automation
 
@@ -18,8 +19,11 @@ from tests.infra.engine.stand_in.cloud import Cloud
 from tests.infra.engine.stand_in.plugins import PACKAGES, install
 
 ROOT = Path(__file__).resolve().parents[3]
+PROJECT = "shop-analytics"
 GOOGLE_PROJECT = "shop-of-a-test"
-REGION = "europe-west1"
+PLACE = {"gcp:project": GOOGLE_PROJECT, "gcp:region": "europe-west1"}
+"""All that an environment must be given."""
+POLICIES = [str(ROOT / "infra" / "policy")]
 SCHEMAS = ROOT / ".cache" / "stand-in"
 """Keeps what the SDKs say of their resources, since it takes long to ask."""
 _COPIED = ("Pulumi.yaml", "pyproject.toml", "requirements.lock", ".dockerignore", "app", "infra")
@@ -62,25 +66,19 @@ class Workbench:
         """What a stack has made with a provider."""
         return Cloud(self.folder / "clouds" / stack, package)
 
-    def stack(self, name: str, settings: Mapping[str, Any] | None = None) -> automation.Stack:
-        """Make a stack of the program; `settings` are given by their full keys, on top of the environment's own."""
-        workspace = automation.LocalWorkspaceOptions(
-            work_dir=str(self.project),
-            env_vars=self.environment(name),
-            pulumi_command=self.command(),
-        )
-        stack = automation.create_or_select_stack(stack_name=name, work_dir=str(self.project), opts=workspace)
-        for key, value in (settings or {}).items():
-            stack.set_config(key, automation.ConfigValue(str(value)), path="." in key)
-        return stack
+    def stack(
+        self, name: str, settings: Mapping[str, str], program: Callable[[], None] | None = None
+    ) -> automation.Stack:
+        """Make a stack of the program; `settings` are given by their full keys, on top of the environment's own.
 
-    def small_stack(self, name: str, program: Callable[[], None]) -> automation.Stack:
-        """Make a stack of a small program of a test's own, which runs in this process."""
+        The program runs in this process, which imports the SDKs once. `program` is another one in its place.
+        """
         workspace = automation.LocalWorkspaceOptions(
-            env_vars=self.environment(name), pulumi_command=self.command(), secrets_provider="passphrase"
+            work_dir=str(self.project), env_vars=self.environment(name), pulumi_command=self.command()
         )
-        stack = automation.create_or_select_stack(name, "small", program, opts=workspace)
-        stack.set_config("gcp:project", automation.ConfigValue(GOOGLE_PROJECT))
+        stack = automation.create_or_select_stack(name, PROJECT, program or _run_program, opts=workspace)
+        for key, value in settings.items():
+            stack.set_config(key, automation.ConfigValue(value))
         return stack
 
     def command(self) -> automation.PulumiCommand:
@@ -102,3 +100,22 @@ def set_up(folder: Path, pulumi: Pulumi) -> Workbench:
             shutil.copyfile(source, project / name)
     install(folder / "plugins", PACKAGES)
     return Workbench(folder, pulumi)
+
+
+def changes(result: automation.UpResult | automation.RefreshResult | automation.DestroyResult) -> dict[str, int]:
+    """How many resources an operation changed, by what it did to them."""
+    counts = result.summary.resource_changes or {}
+    return {str(done): count for done, count in counts.items() if done != "same"}
+
+
+def stored_secrets(cloud: Cloud) -> list[str]:
+    """The values that Secret Manager keeps."""
+    return [one.properties["secretData"] for one in cloud.resources() if "secretData" in one.properties]
+
+
+def _run_program() -> None:
+    before = list(sys.path)
+    try:
+        runpy.run_path(str(ROOT / "infra" / "__main__.py"), run_name="__main__")
+    finally:
+        sys.path[:] = before

@@ -1,4 +1,4 @@
-"""Put the stand-ins where the engine finds plugins: programs `pulumi-resource-NAME` in a folder of the PATH."""
+"""Put the stand-ins where the engine finds them: programs in a folder of the PATH."""
 
 import sys
 from collections.abc import Iterable
@@ -6,16 +6,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[4]
 PACKAGES = ("gcp", "docker", "docker-build")
+_PROVIDER = f"""#!/bin/sh
+PYTHONPATH="{ROOT}" exec "{sys.executable}" -P -m tests.infra.engine.stand_in.provider $package
+"""
+# Every command on a machine succeeds at once; it prints who is logged in, or the id of the image that was pulled.
+_GCLOUD = """#!/bin/sh
+echo "$@" >> "$STAND_IN_CLOUD/gcloud.txt"
+case "$*" in
+*"pull.sh "*) echo "sha256:$(printf '%s' "$*" | sha256sum | cut -c-64)" ;;
+*) echo operator_example_com ;;
+esac
+"""
 
 
 def install(folder: Path, packages: Iterable[str] = PACKAGES) -> Path:
-    """Write the programs into a folder and give it."""
+    """Write the provider plugins `pulumi-resource-NAME` and a `gcloud` into a folder, and give it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for package in packages:
-        program = folder / f"pulumi-resource-{package}"
-        program.write_text(
-            "#!/bin/sh\n"
-            f'PYTHONPATH="{ROOT}" exec "{sys.executable}" -P -m tests.infra.engine.stand_in.provider {package}\n'
-        )
-        program.chmod(0o755)
+    programs = {f"pulumi-resource-{package}": _PROVIDER.replace("$package", package) for package in packages}
+    for name, text in {**programs, "gcloud": _GCLOUD}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
     return folder

@@ -205,6 +205,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             case "fail":
                 _refuse(context, f"Error 503: {action} of {name} failed, as it was told to")
             case "hang":
+                self._cloud.note("hang", kind, name)
                 while not self._canceled.wait(timeout=1) and context.is_active():
                     pass
                 _refuse(context, f"{action} of {name} was canceled", grpc.StatusCode.CANCELLED)

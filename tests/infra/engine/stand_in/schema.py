@@ -16,6 +16,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
+from functools import cache as remembered
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,6 +63,7 @@ class UnknownType(LookupError):  # noqa: N818 - what is unknown
     """No resource of this type is in the SDK."""
 
 
+@remembered
 def schema_of(token: str, cache: Path) -> Schema:
     """The schema of a type, e.g. `gcp:storage/bucket:Bucket`, from `cache` or from the SDK. Raises UnknownType."""
     package = _package(token)
