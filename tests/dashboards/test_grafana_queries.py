@@ -9,12 +9,14 @@ import pymysql
 import pytest
 from redis import Redis
 
+from app.batch.stores.cassandra.session import connected
 from app.events.csv_codec import HEADER
 from app.events.generator import Settings as Generated
 from app.events.generator import generate
+from app.local.cassandra import CassandraServer, cassandra_server
 from app.local.mysql import MysqlServer, mysql_server
 from app.local.redis import RedisServer, redis_server
-from tests.batch.stores import mysql_loads, redis_loads
+from tests.batch.stores import cassandra_loads, mysql_loads, redis_loads
 from tests.dashboards.grafana_asked import Asked, dashboards, panels, variables
 
 pytestmark = pytest.mark.integration
@@ -71,6 +73,14 @@ def redis(events: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     with redis_server() as server:
         ingested, table = redis_loads.stage(folder, HEADER + b"\n" + events)
         redis_loads.load(redis_loads.settings_of(server), ingested, table)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cassandra(events: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CassandraServer]:
+    with cassandra_server() as server:
+        ingested, _ = cassandra_loads.stage(tmp_path_factory.mktemp("cassandra"), HEADER + b"\n" + events)
+        cassandra_loads.load(cassandra_loads.settings_of(server), ingested)
         yield server
 
 
@@ -233,3 +243,23 @@ def _redis(client: Redis, target: Mapping[str, Any]) -> dict[str, float]:
 def panel_of(uid: str, title: str) -> dict[str, Any]:
     (found,) = (panel for panel in panels(dashboards()[uid]) if panel["title"] == title)
     return found
+
+
+def test_the_path_of_a_user_has_each_visit_and_what_was_done_in_it(cassandra: CassandraServer) -> None:
+    dashboard = dashboards()["shop-customers"]
+    (query,) = (variable["query"] for variable in variables(dashboard) if variable["name"] == "slot")
+    (target,) = panel_of("shop-customers", "Path of user $user, from Cassandra")["targets"]
+    sources = {name: [value] for name, value in _sources(dashboard).items()}
+    with connected(cassandra_loads.settings_of(cassandra)) as session:
+        ((slot,),) = (row.values() for row in session.ask(query["query"]))
+        chosen = {"user": [str(BOT)], "months": ["$__all"], "slot": [slot], **sources}
+        at = Asked(FIRST, LAST, chosen, {"months": ["201909", "201910"]}, {"months": ""})
+        visits = session.ask(at.cql(target["target"]))
+        assert sum(visit["event_count"] for visit in visits) == 1_200
+        assert {visit["user_id"] for visit in visits} == {BOT}
+        assert all(visit["steps"].count("view") == visit["event_count"] for visit in visits)
+        assert all(isinstance(visit["revenue"], float) and visit["revenue"] == 0 for visit in visits)
+        early = Asked(FIRST, FIRST + timedelta(hours=1), chosen, {"months": ["201910"]}, {"months": ""})
+        assert session.ask(early.cql(target["target"])) == []
+        nobody = Asked(FIRST, LAST, chosen | {"user": ["0"]}, {"months": []}, {"months": ""})
+        assert session.ask(nobody.cql(target["target"])) == []
