@@ -28,6 +28,7 @@ from app.batch.base import read_base
 from app.batch.errors import BatchError
 from app.batch.run_report import report_run
 from app.events.files import EventFileError, describe, expand
+from app.events.generator_command import main as generate
 
 GENERATED: Final = "generated:"
 """As `--events`, before the number of events to make up."""
@@ -109,8 +110,6 @@ def _run(given: argparse.Namespace, stop: threading.Event) -> int:
     except BatchError as error:
         _log.error("%s", error)
         code = error.exit_code
-    except subprocess.CalledProcessError as error:
-        code = error.returncode
     if not stop.is_set():
         report_run(code, time.monotonic() - started)
     return code
@@ -138,8 +137,9 @@ def _generated(source: str, staging: Path) -> str:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_name("unfinished.csv.gz")
-        command = ["--events", events, "--seed", _SEED, "--out", str(unfinished)]
-        subprocess.run([sys.executable, "-m", "app.events.generator_command", *command], check=True)  # noqa: S603
+        code = generate(["--events", events, "--seed", _SEED, "--out", str(unfinished)])
+        if code:
+            raise BatchError(f"no events could be made up in {file.parent}: exit code {code}")
         unfinished.replace(file)
     return str(file)
 

@@ -1,0 +1,137 @@
+"""The schedule runs the job each day, reads files once, keeps how a run ended, and stops when it is told to."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.batch.base import Base, Source, write_base
+from app.batch.errors import BatchError
+from app.batch.schedule import files_to_read, main, next_run
+from app.local.redis import redis_server
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 520
+
+
+@contextmanager
+def schedule(folder: Path, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """A running schedule whose status is in `folder`."""
+    command = [sys.executable, "-m", "app.batch.schedule", "--status", str(folder / "status.json"), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def status(folder: Path) -> dict[str, object]:
+    file = folder / "status.json"
+    return dict(json.loads(file.read_text())) if file.exists() else {"pending": True}
+
+
+def wait_for_a_run(folder: Path, process: subprocess.Popen[str]) -> dict[str, object]:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None and status(folder)["pending"]:
+        time.sleep(0.2)
+    return status(folder)
+
+
+def stopped(process: subprocess.Popen[str]) -> str:
+    """Stop it as Docker does; what it wrote."""
+    process.send_signal(signal.SIGTERM)
+    written, _ = process.communicate(timeout=90)
+    assert process.returncode == 0
+    return written
+
+
+def check(folder: Path) -> int:
+    return main(["--check", "--status", str(folder / "status.json")])
+
+
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [
+        ("2026-03-01T02:59:59", "2026-03-01"),
+        ("2026-03-01T03:00:00", "2026-03-02"),
+        ("2026-12-31T04:00:00", "2027-01-01"),
+    ],
+)
+def test_a_run_is_each_day_at_its_time(now: str, then: str) -> None:
+    begins = next_run("03:00", datetime.fromisoformat(now).replace(tzinfo=UTC))
+    assert begins == datetime.fromisoformat(f"{then}T03:00:00").replace(tzinfo=UTC)
+
+
+def test_the_first_run_reads_all_files(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv"):
+        (tmp_path / name).write_text("x")
+    arguments = files_to_read(f"{tmp_path}/*.csv", str(tmp_path / "staging"))
+    assert arguments == ["--events", str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
+
+
+def test_a_later_run_adds_files_that_are_new_or_changed(tmp_path: Path) -> None:
+    for name in ("known.csv", "changed.csv", "new.csv"):
+        (tmp_path / name).write_text("rows")
+    sources = (Source(str(tmp_path / "known.csv"), 4), Source(str(tmp_path / "changed.csv"), 3))
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    write_base(str(staging), Base("20260101T000000-000000", "", "run", sources, ()))
+    arguments = files_to_read(f"{tmp_path}/*.csv", str(staging))
+    assert arguments == ["--add", str(tmp_path / "changed.csv"), str(tmp_path / "new.csv")]
+
+
+def test_where_there_are_no_files_the_job_says_so(tmp_path: Path) -> None:
+    assert files_to_read(f"{tmp_path}/*.csv", str(tmp_path)) == ["--events", f"{tmp_path}/*.csv"]
+
+
+def test_what_cannot_be_read_of_the_run_before_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "base.json").write_text("{}")
+    with pytest.raises(BatchError, match="delete it"):
+        files_to_read(f"{tmp_path}/*.csv", str(tmp_path))
+
+
+def test_without_a_schedule_nothing_is_well(tmp_path: Path) -> None:
+    assert check(tmp_path) == 1
+
+
+@pytest.mark.integration
+def test_a_failed_run_is_said_and_seen(tmp_path: Path) -> None:
+    given = ("--now", "--events", f"{tmp_path}/*.csv", "--stores", "redis")
+    variables = {"BATCH_ENVIRONMENT": "test", "REDIS_URL": "redis://127.0.0.1:1/0", "REDIS_PASSWORD": "none"}
+    with schedule(tmp_path, *given, **variables) as process:
+        assert wait_for_a_run(tmp_path, process) == {"pending": False, "exit_code": 4}
+        assert check(tmp_path) == 1
+        line = json.loads(stopped(process).splitlines()[-1])
+    assert line.pop("seconds") > 0
+    assert line == {"severity": "ERROR", "event": "batch_run_finished", "environment": "test", "exit_code": 4}
+
+
+@pytest.mark.integration
+def test_until_its_time_it_waits_and_is_well(tmp_path: Path) -> None:
+    later = f"{(datetime.now(UTC).hour + 12) % 24:02}:00"
+    with schedule(tmp_path, "--at", later, "--events", "generated:1000") as process:
+        assert wait_for_a_run(tmp_path, process) == {"pending": False, "exit_code": None}
+        assert check(tmp_path) == 0
+        assert stopped(process) == ""
+
+
+@pytest.mark.integration
+def test_made_up_events_are_loaded_and_the_next_run_reads_them_no_more(tmp_path: Path) -> None:
+    staging = str(tmp_path / "data" / "staging")
+    with redis_server() as server:
+        given = ("--now", "--events", "generated:500", "--staging", staging, "--stores", "redis", "--memory", "900m")
+        with schedule(tmp_path, *given, **server.environment) as process:
+            assert check(tmp_path) == 1
+            assert wait_for_a_run(tmp_path, process) == {"pending": False, "exit_code": 0}
+            assert check(tmp_path) == 0
+            assert '"exit_code": 0' in stopped(process)
+    assert files_to_read(f"{tmp_path}/data/generated/*.csv.gz", staging) == ["--add"]
