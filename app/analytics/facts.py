@@ -3,12 +3,14 @@
     events ─┬─ activity
             ├─ user_days
             ├─ viewers
-            ├─ purchases ────┬─ baskets
-            └─ session_days ─┴─ sessions ─── suspects
+            ├─ purchases ─────────────────┬─ baskets
+            └─ half_hours ─ session_days ─┴─ sessions ─── suspects
 
 Sessions are exact and yet cheap to find: events of a session in the same half-hour are less than 30 minutes apart, so
 they belong together whatever lies between. Only the gaps between half-hours need looking at, several times fewer than
 the gaps between events.
+
+A fact with a `merge` can be made from parts of the events, each part where it is, and be put together afterwards.
 """
 
 from collections.abc import Callable
@@ -44,6 +46,8 @@ class Fact:
     name: str
     description: str
     build: Callable[[ir.Table], ir.Table]
+    merge: Callable[[ir.Table], ir.Table] | None = None
+    """Makes the fact of all events from the rows of the facts of their parts, where that can be done."""
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -56,12 +60,12 @@ def session_key(events: ir.Table) -> Any:
     return events.user_session.coalesce(ibis.literal("user:") + events.user_id.cast("string"))
 
 
-def session_days(events: ir.Table) -> ir.Table:
-    """One row a session and day (UTC) on which it has events.
+def half_hours(events: ir.Table) -> ir.Table:
+    """One row, or several, a session key and half-hour in which it has events.
 
-    session_key, session_start (with the key the session's identity), event_date, last_time, user_id (the smallest,
-    should there be several), events, views, carts, purchases, removals [events], revenue_cents, cart_cents,
-    removed_cents [sum of prices in whole cents].
+    session_key, half_hour (numbered from 1970), first_time, last_time, user_id (the smallest, should there be several),
+    events, views, carts, purchases, removals [events], revenue_cents, cart_cents, removed_cents [sum of prices in whole
+    cents].
     """
     acts = events.select(
         "event_time",
@@ -71,7 +75,7 @@ def session_days(events: ir.Table) -> ir.Table:
         half_hour=events.event_time.epoch_seconds() // _HALF_HOUR_SECONDS,
         cents=cents(events.price),
     )
-    half_hours = acts.group_by("session_key", "half_hour").agg(
+    return acts.group_by("session_key", "half_hour").agg(
         first_time=acts.event_time.min(),
         last_time=acts.event_time.max(),
         user_id=acts.user_id.min(),
@@ -79,7 +83,16 @@ def session_days(events: ir.Table) -> ir.Table:
         **{name: count_if(acts.event_type == event_type) for name, event_type in _COUNTS.items()},
         **{name: total(acts.cents, where=acts.event_type == event_type) for name, event_type in _VALUES.items()},
     )
-    numbered = number_sessions(half_hours, "first_time", "last_time")
+
+
+def session_days(events: ir.Table) -> ir.Table:
+    """One row a session and day (UTC) on which it has events.
+
+    session_key, session_start (with the key the session's identity), event_date, last_time, user_id (the smallest,
+    should there be several), events, views, carts, purchases, removals [events], revenue_cents, cart_cents,
+    removed_cents [sum of prices in whole cents].
+    """
+    numbered = number_sessions(half_hours(events), "first_time", "last_time")
     numbered = numbered.mutate(event_date=numbered.first_time.date())
     return numbered.group_by("session_key", "session_start", "event_date").agg(
         last_time=numbered.last_time.max(),
@@ -235,13 +248,34 @@ def purchases(events: ir.Table) -> ir.Table:
     )
 
 
+def _sums(*values: str) -> Callable[[ir.Table], ir.Table]:
+    """Merge by adding up values by all other columns."""
+
+    def merge(parts: ir.Table) -> ir.Table:
+        keys = [name for name in parts.columns if name not in values]
+        return parts.group_by(keys).agg(**{name: total(parts[name]) for name in values})
+
+    return merge
+
+
+def as_they_are(parts: ir.Table) -> ir.Table:
+    """Merge by taking all rows as they are."""
+    return parts
+
+
 FACTS: Final[dict[str, Fact]] = {
     fact.name: fact
     for fact in (
-        Fact("activity", "events and prices by day, hour, event type and sub-category", activity),
-        Fact("user_days", "what a user did on a day", user_days),
-        Fact("viewers", "who viewed which sub-category", viewers),
-        Fact("purchases", "every purchase", purchases),
+        Fact(
+            "activity",
+            "events and prices by day, hour, event type and sub-category",
+            activity,
+            _sums("events", "cents"),
+        ),
+        Fact("user_days", "what a user did on a day", user_days, _sums("events")),
+        Fact("viewers", "who viewed which sub-category", viewers, _sums("views")),
+        Fact("purchases", "every purchase", purchases, as_they_are),
+        Fact("half_hours", "what a session did in half an hour", half_hours, as_they_are),
         Fact("session_days", "every session by day, with its counts and values", session_days),
         Fact("sessions", "every session with its counts and values", sessions),
         Fact("suspects", "sessions that may be a bot's", suspects),

@@ -66,6 +66,28 @@ def compile_fact(
     return _compile(FACTS[name].build, dialect, events, [fact for fact in facts if fact != name], start, end)
 
 
+def compile_merge(name: str, dialect: Dialect, *, parts: str) -> str:
+    """Give the SQL that makes a fact from the table `parts`: the rows of that fact for all parts of the events.
+
+    Raises CompileError where a fact cannot be made so.
+    """
+    merge = FACTS[name].merge if name in FACTS else None
+    if merge is None:
+        raise CompileError(f"no fact {name!r} that can be merged; there are: {', '.join(mergeable_facts())}")
+    return to_sql(merge(table(ibis.Schema.from_pyarrow(FACTS[name].schema), parts)), dialect)
+
+
+def mergeable_facts() -> tuple[str, ...]:
+    """Name the facts that can be made from parts of the events."""
+    return tuple(name for name, fact in FACTS.items() if fact.merge)
+
+
+def columns_of(name: str) -> tuple[str, ...]:
+    """Name the columns of the events that a fact reads; it may be one too many."""
+    read = {field.name for field in FACTS[name].build(events_table("events")).op().find(ops.Field)}
+    return tuple(column for column in EVENTS.names if column in read)
+
+
 def facts_of(name: str) -> tuple[str, ...]:
     """Name the facts that a question or a fact reads where all are stored, in the order of FACTS."""
     build = QUESTIONS[name].answer if name in QUESTIONS else FACTS[name].build

@@ -21,7 +21,7 @@ from app.batch.settings import Settings
 from app.batch.spark_session import spark_session
 from app.batch.staging import staging_folder
 from app.batch.stores import Run, Store
-from app.batch.tasks import SparkTasks
+from app.batch.tasks import SparkTasks, Tasks
 from app.events.files import EventFile, EventFileError, describe, expand
 from app.events.ledger import Ledger
 
@@ -71,8 +71,9 @@ def run_batch(settings: Settings, stores: Mapping[str, Store], progress: Progres
         with progress.stage("spark"):
             local_dir = Path(folder.root, "spark") if folder.is_local else Path(tempfile.gettempdir())
             spark = stack.enter_context(spark_session(settings, local_dir))
+        tasks = SparkTasks(spark.sparkContext)
         ingested = ingest(
-            SparkTasks(spark.sparkContext),
+            tasks,
             files,
             folder,
             split_bytes=settings.split_mb * _MIB,
@@ -82,7 +83,7 @@ def run_batch(settings: Settings, stores: Mapping[str, Store], progress: Progres
             replaced=replaced,
         )
         ledger = ledger_of(ingested)
-        _answer(spark, ingested, settings, loads, progress)
+        _answer(spark, tasks, ingested, settings, loads, progress)
         with progress.stage("stores"):
             loads.finish(ledger, ingested)
             _keep(settings, run, ingested, base)
@@ -135,9 +136,11 @@ def _keep(settings: Settings, run: Run, ingested: Ingested, before: Base | None)
         Folder(before.folder).remove()
 
 
-def _answer(spark: "SparkSession", ingested: Ingested, settings: Settings, loads: Loading, progress: Progress) -> None:
+def _answer(
+    spark: "SparkSession", tasks: Tasks, ingested: Ingested, settings: Settings, loads: Loading, progress: Progress
+) -> None:
     with progress.stage("facts", total=len(FACTS)) as advance:
-        make_facts(spark, ingested.events(spark), ingested.folder, settings.facts, settings.questions_at_once, advance)
+        make_facts(spark, tasks, ingested, settings.facts, settings.questions_at_once, advance)
     loads.begin_events(spark, ingested)
     with progress.stage("questions", total=len(QUESTIONS)) as advance:
         for count, (name, answer) in enumerate(answer_questions(spark, settings.questions_at_once), 1):
