@@ -1,16 +1,18 @@
 """The demo: both pipelines on one machine, over the same events, and a report of what they found.
 
 Real parts only: the emulators speak Google's protocols, the pipelines are those that run in the cloud. The replayer
-publishes to Pub/Sub while Beam reads; Spark reads the same files from Cloud Storage. Then the ledgers must add up and
-every question must have the same answer from both.
+publishes to Pub/Sub while Beam reads; Spark reads the same files from Cloud Storage and loads MySQL, Redis and
+Cassandra, as many of them as the machine can have. Then the ledgers must add up and every question must have the same
+answer from both.
 """
 
 import json
+import logging
 import os
 import platform
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,10 +32,12 @@ from app.dashboards.tableau.build import LIVE, PACKAGE, SOURCES
 from app.events.ledger import Ledger, read_ledgers, write_ledgers
 from app.events.upload import object_urls, upload
 from app.gcp.clients import bigquery_client
-from app.local.emulators import Emulators
+from app.local.emulators import Emulators, environment
 from app.local.java import Java
 from app.local.job import module_job
 from app.local.pubsub import PROJECT
+from app.local.store_reads import StoreRead, read_store
+from app.local.store_servers import StoreServers
 from app.local.warehouse import create_question_views, create_warehouse
 from app.stream.replayer import replay
 from app.stream.replayer_settings import ReplaySettings, ReplaySummary
@@ -46,6 +50,7 @@ _STREAM_STAGE: Final = "replay and streaming pipeline"
 _BATCH_STAGE: Final = "batch job"
 _ROW_STAGES: Final = (_STREAM_STAGE, _BATCH_STAGE)
 _T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -58,6 +63,7 @@ class Outcome:
     stages: list[Stage] = field(default_factory=list)
     bad_rows: list[BadRows] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    stores: list[StoreRead] = field(default_factory=list)
 
     @property
     def parity(self) -> dict[str, bool]:
@@ -80,18 +86,18 @@ class Demo:
         self._rows_by_source: dict[str, int] = {}
         self.outcome = Outcome()
 
-    def run(self, java: Java | None) -> Outcome:
-        """Run streaming, then batch where there is a Java, and compare.
+    def run(self, java: Java | None, servers: "Future[StoreServers]") -> Outcome:
+        """Run streaming, then batch where there is a Java, and compare. The servers may start meanwhile.
 
         Raises:
-            JobError, BatchError, GoogleAPICallError: a part failed.
+            JobError, BatchError, ServerError, GoogleAPICallError: a part failed.
             LedgerError: a ledger does not add up.
         """
         _clear(self._out)
         urls = self._timed("both", "upload", self._upload)
         self._stream(urls)
         if java:
-            self._batch(urls, java)
+            self._batch(urls, java, self._timed("both", "servers of the stores", servers.result))
             self._compare()
         write_ledgers(self.outcome.ledgers, self._out / "ledger.json")
         (self._out / "parity.json").write_text(json.dumps(self.outcome.parity, indent=2) + "\n")
@@ -112,6 +118,7 @@ class Demo:
             versions={name: version(name) for name in ("apache-beam", "pyspark", "pyarrow", "ibis-framework")},
             machine={"cores": str(os.cpu_count()), "system": platform.platform(), "python": platform.python_version()},
             notes=tuple(self.outcome.notes),
+            stores={read.store: f"{read.holds}; {read.answers}" for read in self.outcome.stores},
         )
 
     def _timed(self, pipeline: str, name: str, work: Callable[[], _T]) -> _T:
@@ -176,12 +183,17 @@ class Demo:
             answer = client.query(sql).result().to_arrow(create_bqstorage_client=False)
             pq.write_table(conform(question, answer), folder / f"{name}.parquet")
 
-    def _batch(self, urls: list[str], java: Java) -> None:
+    def _batch(self, urls: list[str], java: Java, servers: StoreServers) -> None:
         store = self._folder / "batch"
+        for name, why in servers.missing.items():
+            self.outcome.notes.append(f"The store {name} was left out. {why}")
+            _log.warning(self.outcome.notes[-1])
 
         def run() -> None:
-            arguments = ["--events", *urls, "--out", str(store)]
-            with module_job("batch job", "app.batch.job", arguments, self._folder, java.environment) as job:
+            stores = ",".join(("embedded", *servers.running))
+            arguments = ["--events", *urls, "--out", str(store), "--stores", stores]
+            environment = java.environment | servers.environment
+            with module_job("batch job", "app.batch.job", arguments, self._folder, environment) as job:
                 job.wait()
 
         self._timed("batch", _BATCH_STAGE, run)
@@ -192,6 +204,8 @@ class Demo:
             pq.write_table(answer, folder / f"{name}.parquet")
         copyfile(store / "batch.duckdb", self._out / "batch.duckdb")
         self.outcome.ledgers["batch"] = read_ledgers(store / "ledger.json")["batch"]
+        with environment(servers.environment):
+            self.outcome.stores = [read_store(name, store / "events") for name in servers.running]
 
     def _compare(self) -> None:
         answers = self._out / "answers"

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
+from app.batch.errors import BatchError
 from app.batch.progress import Progress
 from app.dashboards.report import read_results, write_report
 from app.dashboards.tableau import AnswersError, ExtractError, build_workbook
@@ -32,6 +33,7 @@ from app.local.emulators import emulators
 from app.local.java import Java, JavaMissing, get_java
 from app.local.job import JobError
 from app.local.process import ServerError
+from app.local.store_servers import NAMES, starting_store_servers
 from app.local.workspace import exit_on_signals, workspace
 
 DIFFERENT_EXIT: Final = 4
@@ -80,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (EventFileError, SettingsError) as error:
         console.print(f"[red]{error}", highlight=False)
         return 2
-    except (JobError, ServerError, EnvironmentFailed, GoogleAPICallError, OSError) as error:
+    except (JobError, BatchError, ServerError, EnvironmentFailed, GoogleAPICallError, OSError) as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         return 1
 
@@ -95,6 +97,7 @@ def _run(given: argparse.Namespace, console: Console) -> int:
             java, note = _java()
         if note:
             console.print(note, style="yellow", markup=False)
+        servers = stack.enter_context(starting_store_servers(NAMES if java else ()))
         with progress.stage("emulators"):
             running = stack.enter_context(emulators(given.pubsub, heap=_heap(files)))
         out = Path(given.out)
@@ -102,7 +105,7 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         if note:
             demo.outcome.notes.append(note)
         try:
-            outcome = demo.run(java)
+            outcome = demo.run(java, servers)
         finally:
             demo.facts(shlex.join(["scripts/demo", *sys.argv[1:]])).write(out)
         with progress.stage("report"):
@@ -162,6 +165,11 @@ def _show(outcome: Outcome, console: Console) -> None:
         for name, found in outcome.differences.items():
             parity.add_row(name, "; ".join(found) or "equal", style="red" if found else "")
         console.print(parity)
+    if outcome.stores:
+        stores = Table("store", "holds", "answers", title="The stores of the batch pipeline")
+        for read in outcome.stores:
+            stores.add_row(read.store, read.holds, read.answers)
+        console.print(stores)
 
 
 def _parser() -> argparse.ArgumentParser:

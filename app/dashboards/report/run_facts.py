@@ -64,6 +64,8 @@ class RunFacts:
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    stores: Mapping[str, str] = field(default_factory=dict)
+    """What each store of the batch pipeline holds, by its name."""
 
     def write(self, directory: Path) -> Path:
         """Write `run.json` into the directory and return its path."""

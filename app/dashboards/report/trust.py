@@ -175,6 +175,7 @@ def run_facts(run: RunFacts) -> tuple[tuple[str, str], ...]:
         ("Finished", run.finished.replace("T", " ").replace("+00:00", " UTC")),
         *(("File", file) for file in files),
         *((formats.sentence(formats.words(name)), value) for name, value in run.machine.items()),
+        *((f"Store {name}", holds) for name, holds in run.stores.items()),
         *(("Note", note) for note in run.notes),
     ]
     return tuple((name, value) for name, value in facts if value)
