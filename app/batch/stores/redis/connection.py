@@ -29,6 +29,35 @@ Result = TypeVar("Result")
 
 _REFUSED: Final = (AuthenticationError, AuthorizationError)
 _MAY_PASS: Final = (ConnectionError, TimeoutError, ClusterDownError)
+_ADVICE: Final[tuple[tuple[tuple[type[RedisError], ...], str], ...]] = (
+    (
+        _REFUSED,
+        "refuses the password; set REDIS_PASSWORD or REDIS_PASSWORD_FILE, and the user in REDIS_URL if it has one",
+    ),
+    (
+        (NoPermissionError,),
+        "does not allow it; give the user ~{{{prefix}}}:* +@read +@write +@connection +eval +evalsha +script|load",
+    ),
+    (
+        (OutOfMemoryError,),
+        "is full; raise its maxmemory, delete what else is in it, or keep fewer names with REDIS_BOARD_SIZE. What it "
+        "showed before is still there",
+    ),
+    ((ReadOnlyError,), "is a replica; put the address of the primary into REDIS_URL"),
+    (
+        (MovedError,),
+        "is a node of a cluster that has other keys; put the address of the node that it names into REDIS_URL",
+    ),
+    (
+        (TimeoutError,),
+        "did not answer within {timeout_seconds} s, tried for {retry_seconds} s; look at its load, or raise "
+        "REDIS_TIMEOUT_SECONDS",
+    ),
+    (_MAY_PASS, "cannot be reached, tried for {retry_seconds} s; start it, or set REDIS_URL to where it is"),
+    ((RedisError,), "failed; its log may say more"),
+)
+"""What each kind of error asks the user to do: the first that fits."""
+
 _LONGEST_WAIT: Final = 2.0
 _MESSAGE: Final = 300
 
@@ -112,32 +141,8 @@ def connected(settings: RedisSettings, *, as_text: bool = False) -> Iterator[Con
 
 
 def _explained(error: RedisError, settings: RedisSettings) -> StoreError:
-    said = str(error)[:_MESSAGE]
-    if isinstance(error, _REFUSED):
-        advice = (
-            "refuses the password; set REDIS_PASSWORD or REDIS_PASSWORD_FILE, and the user in REDIS_URL if it has one"
-        )
-    elif isinstance(error, NoPermissionError):
-        advice = (
-            f"does not allow it; give the user ~{{{settings.prefix}}}:* +@read +@write +@connection +eval +evalsha "
-            "+script|load"
-        )
-    elif isinstance(error, OutOfMemoryError):
-        advice = (
-            "is full; raise its maxmemory, delete what else is in it, or keep fewer names with REDIS_BOARD_SIZE. What "
-            "it showed before is still there"
-        )
-    elif isinstance(error, ReadOnlyError):
-        advice = "is a replica; put the address of the primary into REDIS_URL"
-    elif isinstance(error, MovedError):
-        advice = "is a node of a cluster that has other keys; put the address of the node that it names into REDIS_URL"
-    elif isinstance(error, TimeoutError):
-        advice = (
-            f"did not answer within {settings.timeout_seconds} s, tried for {settings.retry_seconds} s; look at its "
-            "load, or raise REDIS_TIMEOUT_SECONDS"
-        )
-    elif isinstance(error, (ConnectionError, ClusterDownError)):
-        advice = f"cannot be reached, tried for {settings.retry_seconds} s; start it, or set REDIS_URL to where it is"
-    else:
-        advice = "failed; its log may say more"
-    return StoreError(f"Redis at {settings.address} {advice} ({said})")
+    advice = next(advice for kinds, advice in _ADVICE if isinstance(error, kinds))
+    told = advice.format(
+        prefix=settings.prefix, timeout_seconds=settings.timeout_seconds, retry_seconds=settings.retry_seconds
+    )
+    return StoreError(f"Redis at {settings.address} {told} ({str(error)[:_MESSAGE]})")

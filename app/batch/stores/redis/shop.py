@@ -1,4 +1,4 @@
-"""What readers ask of the store. Every answer is of one run: the keys of a question change all at once."""
+"""What readers ask of the store. An answer is of one run, whole; the next one may be of a later run (`Shop.run`)."""
 
 import os
 from collections.abc import Mapping

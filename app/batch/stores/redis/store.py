@@ -1,8 +1,9 @@
 """The store itself: the steps of a run."""
 
+import logging
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -26,10 +27,31 @@ from app.events.ledger import Ledger
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_log = logging.getLogger(__name__)
 _FUNNEL: Final = "session_funnel"
 _CONVERSION: Final = "purchase_conversion_rate"
 _ATTEMPTS: Final = 3
 _KEYS_AT_ONCE: Final = 1_000
+
+
+@dataclass
+class _Loading:
+    """A run that has opened the store."""
+
+    run: Run
+    lock: RunLock
+    answers: dict[str, pa.Table] = field(default_factory=dict)
+    written: Written | None = None
+    named: set[str] = field(default_factory=set)
+    """Names of keys beside those of events."""
+    finished_at: str = ""
+
+    @property
+    def counted(self) -> Written:
+        """What was written of events."""
+        if self.written is None:
+            raise BatchError("no events were written")
+        return self.written
 
 
 class RedisStore:
@@ -40,12 +62,7 @@ class RedisStore:
         self._settings = settings
         self._keys = Keys(settings.prefix)
         self._connection = Connection(settings, as_text=True)
-        self._run: Run | None = None
-        self._lock: RunLock | None = None
-        self._answers: dict[str, pa.Table] = {}
-        self._written: Written | None = None
-        self._named: set[str] = set()
-        self._finished_at = ""
+        self._loading: _Loading | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -54,9 +71,8 @@ class RedisStore:
 
     def open(self, run: Run) -> None:
         """Lock, and remove the keys of unfinished runs."""
-        self._run, self._written, self._answers, self._named, self._finished_at = run, None, {}, set(), ""
-        self._lock = RunLock(self._settings, run.id)
-        self._begin(self._lock)
+        self._loading = _Loading(run, RunLock(self._settings, run.id))
+        self._begin()
 
     def write_events(self, spark: "SparkSession", ingested: Ingested) -> Stored:
         """Write all that comes from events and bad events, again where the server lost some of it."""
@@ -64,11 +80,13 @@ class RedisStore:
 
     def write(self, tasks: Tasks, ingested: Ingested) -> Stored:
         """Do what `write_events` says, with tasks that may run elsewhere than in Spark."""
+        now = self._now
         for _ in range(_ATTEMPTS):
-            self._begin(self._locked)
-            self._written = write_events(tasks, self._connection, self._load(ingested), ingested)
-            if self._locked.is_held() and not self._held.lost(self._written):
-                return self._held.count(self._written)
+            self._begin()
+            written = write_events(tasks, self._connection, self._load(ingested), ingested)
+            if now.lock.is_held() and not self._held.lost(written):
+                now.written = written
+                return self._held.count(written)
         raise StoreError(
             f"Redis at {self._settings.address} lost what was written to it, {_ATTEMPTS} times: it was restarted "
             "without its data, or somebody deletes keys. What it showed before is as it was, if it has that"
@@ -77,80 +95,70 @@ class RedisStore:
     def write_answer(self, question: str, answer: pa.Table) -> None:
         """Keep the funnel and the conversion by sub-category until the ledger is written; others are not for Redis."""
         if question in (_FUNNEL, _CONVERSION):
-            self._answers[question] = answer
+            self._now.answers[question] = answer
 
     def write_ledger(self, ledger: Ledger, ingested: Ingested, not_loaded: Mapping[str, str]) -> None:
-        """Write the run with its ledger, and the answers that were given."""
-        run, load = self._running, self._load(ingested)
-        funnel = _funnel(self._answers[_FUNNEL]) if _FUNNEL in self._answers else {}
+        """Write the answers that were given, and last the run with its ledger."""
+        now, load = self._now, self._load(ingested)
+        funnel = _funnel(now.answers[_FUNNEL]) if _FUNNEL in now.answers else {}
         self._replace(load, keys.FUNNEL, [set_fields(load.key(keys.FUNNEL), funnel)] if funnel else [])
-        names, rates = _conversion(self._answers[_CONVERSION]) if _CONVERSION in self._answers else ([], [])
+        names, rates = _conversion(now.answers[_CONVERSION]) if _CONVERSION in now.answers else ([], [])
         size = self._settings.board_size
-        self._replace(load, keys.CONVERSION, rank(load.key(keys.CONVERSION), names[:size], rates[:size]))
-        self._finished_at = datetime.now(UTC).isoformat()
-        facts = {"id": run.id, "started_at": run.started_at.isoformat(), "finished_at": self._finished_at}
+        self._replace(load, keys.CONVERSION, list(rank(load.key(keys.CONVERSION), names[:size], rates[:size])))
+        now.finished_at = datetime.now(UTC).isoformat()
+        facts = {"id": now.run.id, "started_at": now.run.started_at.isoformat(), "finished_at": now.finished_at}
         facts |= {name: str(count) for name, count in asdict(ledger).items()}
         facts |= {f"not_loaded:{store}": error for store, error in not_loaded.items()}
         self._replace(load, keys.RUN, [set_fields(load.key(keys.RUN), facts)])
 
     def verify(self, ledger: Ledger) -> None:
         """Count the events by hour and by day, and look for every key and every name of the leaderboards."""
-        self._held.check(self._counted, ledger)
+        self._held.check(self._now.counted, ledger)
 
     def commit(self) -> None:
         """Rename the run's keys to those that readers see, all at once."""
-        names = self._counted.names() | self._named
-        show(self._connection, self._settings, self._running.id, names, self._finished_at)
+        now = self._now
+        show(self._connection, self._settings, now.run.id, now.counted.names() | now.named, now.finished_at)
 
     def close(self) -> None:
-        """Remove the run's keys unless it was committed, and unlock."""
-        if self._lock is None:
+        """Remove the run's keys unless it was committed, and unlock; the next run does it if the server is away."""
+        if self._loading is None:
             return
+        run, lock = self._loading.run, self._loading.lock
+        self._loading = None
         try:
-            self._connection.ask_once(lambda client: self._remove(client, self._running.id))
+            self._connection.ask_once(lambda client: self._remove(client, run.id))
+        except StoreError as error:
+            _log.debug("the next run will remove what this one left: %s", error)
         finally:
-            self._lock.release()
+            lock.release()
             self._connection.close()
-            self._lock = self._run = None
 
     @property
-    def _running(self) -> Run:
-        if self._run is None:
+    def _now(self) -> _Loading:
+        if self._loading is None:
             raise BatchError("the store is not open")
-        return self._run
-
-    @property
-    def _locked(self) -> RunLock:
-        if self._lock is None:
-            raise BatchError("the store is not open")
-        return self._lock
-
-    @property
-    def _counted(self) -> Written:
-        if self._written is None:
-            raise BatchError("no events were written")
-        return self._written
+        return self._loading
 
     @property
     def _held(self) -> Held:
-        return Held(self._connection, self._settings, self._running.id)
+        return Held(self._connection, self._settings, self._now.run.id)
 
     def _load(self, ingested: Ingested) -> Load:
-        return Load(self._settings, self._running.id, ingested.folder)
+        return Load(self._settings, self._now.run.id, ingested.folder)
 
-    def _replace(self, load: Load, name: str, commands: Iterable[Command]) -> None:
+    def _replace(self, load: Load, name: str, commands: Sequence[Command]) -> None:
         """Write a key anew: what is written again may have fewer fields, or none."""
-        waiting = list(commands)
         self._connection.send([("UNLINK", load.key(name)), ("SREM", load.key(keys.KEYS), name)])
-        load.stage(self._connection, name, waiting)
-        self._named = self._named | {name} if waiting else self._named - {name}
+        load.stage(self._connection, name, commands)
+        self._now.named = self._now.named | {name} if commands else self._now.named - {name}
 
-    def _begin(self, lock: RunLock) -> None:
+    def _begin(self) -> None:
         """Lock, remove what runs left, and say that this one may leave something."""
-        lock.take()
+        self._now.lock.take()
         for run in self._connection.ask(lambda client: client.smembers(self._keys.loads)):
             self._connection.ask(partial(self._remove, run=str(run)))
-        self._connection.send([("SADD", self._keys.loads, self._running.id)])
+        self._connection.send([("SADD", self._keys.loads, self._now.run.id)])
 
     def _remove(self, client: Any, run: str) -> None:
         """Remove the keys of a run that was not committed; the server frees their memory in the background."""
