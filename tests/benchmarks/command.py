@@ -14,6 +14,7 @@ BENCHMARKS: Final = {
     "batch": "a file to Parquet and the answers to all questions, with Spark",
     "stores": "a run's events and answers into each store, beside the store's own loader",
     "tableau": "an answer of a million rows to a Tableau extract",
+    "preview": "seconds of `pulumi preview` of the environment dev",
 }
 
 
@@ -40,4 +41,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _in_words(result: dict[str, object]) -> str:
     figures = (f"{key} {result[key]:,}" for key in ("ours", "naive", "limit") if result.get(key) is not None)
-    return f"{result['name']}: {', '.join(figures)} {result['unit']}; ours to naive {result['ratio']}"
+    ratio = f"; ours to naive {result['ratio']}" if result["ratio"] is not None else ""
+    return f"{result['name']}: {', '.join(figures)} {result['unit']}{ratio}"

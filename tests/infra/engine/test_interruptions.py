@@ -9,14 +9,13 @@ import pytest
 from pulumi import automation
 
 from tests.infra.engine.stand_in.cloud import Cloud, Fault
-from tests.infra.engine.workbench import PLACE, POLICIES, Workbench, changes
+from tests.infra.engine.workbench import PLACE, POLICIES, Workbench, changes, left_over
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_200)]
 
 JOB = "gcp:dataflow/flexTemplateJob:FlexTemplateJob"
 NETWORK = "gcp:compute/network:Network"
 BUCKET = "gcp:storage/bucket:Bucket"
-PACKAGES = ("gcp", "docker", "docker-build")
 
 
 def _made_twice(cloud: Cloud) -> list[tuple[str, str, str]]:
@@ -42,7 +41,7 @@ def test_failures_in_the_middle_are_completed_by_the_next_run(workbench: Workben
         stack.destroy()
     cloud.break_on()
     stack.destroy()
-    assert not any(workbench.cloud("staging", package).resources() for package in PACKAGES)
+    assert left_over(workbench, "staging") == []
 
 
 def _hang(workbench: Workbench, stack: automation.Stack) -> subprocess.Popen[bytes]:
@@ -91,4 +90,4 @@ def test_production_recovers_from_a_hang_that_was_canceled_or_killed_and_follows
     stack.set_config("shop-analytics:security.deletionProtection", automation.ConfigValue("false"), path=True)
     stack.up()
     stack.destroy()
-    assert not any(workbench.cloud("prod", package).resources() for package in PACKAGES)
+    assert left_over(workbench, "prod") == []

@@ -113,6 +113,11 @@ def stored_secrets(cloud: Cloud) -> list[str]:
     return [one.properties["secretData"] for one in cloud.resources() if "secretData" in one.properties]
 
 
+def left_over(workbench: Workbench, stack: str) -> list[str]:
+    """The names of what a stack has left in the cloud; containers go with the machine that they are on."""
+    return [one.name for package in ("gcp", "docker-build") for one in workbench.cloud(stack, package).resources()]
+
+
 def _run_program() -> None:
     before = list(sys.path)
     try:
