@@ -12,6 +12,8 @@ BENCHMARKS: Final = {
     "replayer": "a file to Pub/Sub messages",
     "stream": "messages in Pub/Sub to rows, minute counts and sessions in BigQuery",
     "batch": "a file to Parquet and the answers to all questions, with Spark",
+    "scale": "the batch job over 1, 5 and 20 million rows: seconds and memory",
+    "load": "the batch job from a file to MySQL, Redis and Cassandra",
     "stores": "a run's events and answers into each store, beside the store's own loader",
     "tableau": "an answer of a million rows to a Tableau extract",
     "preview": "seconds of `pulumi preview` of the environment dev",

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,8 @@ class Measured:
     """What a process took and printed."""
 
     seconds: float
+    cpu_seconds: float
+    """Of it and its children, whatever else the machine has to do."""
     peak_bytes: int
     """The most memory that it and its children had at once; what they share counts once for each."""
     printed: str
@@ -48,13 +50,12 @@ def measure_job(arguments: Sequence[str], environment: Mapping[str, str]) -> Mea
         stderr=subprocess.PIPE,
         text=True,
     )
-    peak = 0
+    watched = _Watched()
     done = threading.Event()
 
     def watch() -> None:
-        nonlocal peak
         while not done.wait(_POLL_SECONDS):
-            peak = max(peak, _resident(process.pid))
+            watched.look(process.pid)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -64,18 +65,29 @@ def measure_job(arguments: Sequence[str], environment: Mapping[str, str]) -> Mea
     watcher.join()
     if process.returncode:
         raise AssertionError(f"{arguments[0]} ended with {process.returncode}: {said[-2000:]}")
-    return Measured(seconds, peak, printed)
+    return Measured(seconds, sum(watched.cpu.values()), watched.peak, printed)
 
 
-def _resident(pid: int) -> int:
-    total = 0
-    try:
-        root = psutil.Process(pid)
-        for process in (root, *root.children(recursive=True)):
+@dataclass
+class _Watched:
+    """What was seen of a process and its children so far."""
+
+    peak: int = 0
+    cpu: dict[int, float] = field(default_factory=dict)
+    """Seconds by process id."""
+
+    def look(self, pid: int) -> None:
+        total = 0
+        try:
+            root = psutil.Process(pid)
+            processes = [root, *root.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return
+        for process in processes:
             try:
                 total += process.memory_info().rss
+                times = process.cpu_times()
             except psutil.NoSuchProcess:
                 continue
-    except psutil.NoSuchProcess:
-        pass
-    return total
+            self.cpu[process.pid] = times.user + times.system
+        self.peak = max(self.peak, total)
