@@ -13,6 +13,9 @@ _PARTS_OF_REPLACEMENT: Final = frozenset(
     {"create-replacement", "delete-replaced", "discard-replaced", "remove-pending-replace"}
 )
 
+_LAST_WORDS: Final = frozenset({"preview failed", "update failed"})
+"""What the engine says at its end when it has told the reasons already."""
+
 
 class EventsError(ValueError):
     """The lines are no events of Pulumi's engine; the message says where."""
@@ -39,12 +42,14 @@ class Violation:
 
 @dataclass(frozen=True)
 class Preview:
-    """What would happen, which rules break and how many were asked, and what went wrong."""
+    """What would happen, which rules break and how many were asked, what went wrong, and what is warned of."""
 
     steps: tuple[Step, ...]
     violations: tuple[Violation, ...]
     rules: int
     errors: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    """What the program itself warns of, such as a job that is replaced."""
 
     def count(self, operation: str) -> int:
         """How many resources would be created, updated, replaced or deleted."""
@@ -56,7 +61,7 @@ def read_events(lines: Iterable[str]) -> Preview:
     steps: dict[str, Step] = {}
     violations: dict[tuple[str, str], Violation] = {}
     rules: set[str] = set()
-    errors: list[str] = []
+    said: dict[str, list[str]] = {"error": [], "warning": []}
     for number, line in enumerate(lines, 1):
         event = _parsed(line, number)
         if step := event.get("resourcePreEvent"):
@@ -69,10 +74,10 @@ def read_events(lines: Iterable[str]) -> Preview:
             violations[violation.rule, violation.resource] = violation
         if judged := event.get("policyAnalyzeSummaryEvent"):
             rules.update(judged.get("passed", ()), judged.get("failed", ()))
-        said = event.get("diagnosticEvent", {})
-        if said.get("severity") == "error":
-            errors.append(said["message"].strip())
-    return Preview(tuple(steps.values()), tuple(violations.values()), len(rules), tuple(dict.fromkeys(errors)))
+        if words := event.get("diagnosticEvent"):
+            _take_words(words, said)
+    errors, warnings = (tuple(dict.fromkeys(said[severity])) for severity in ("error", "warning"))
+    return Preview(tuple(steps.values()), tuple(violations.values()), len(rules), errors, warnings)
 
 
 def _parsed(line: str, number: int) -> Mapping[str, Any]:
@@ -93,6 +98,13 @@ def _take_step(metadata: Mapping[str, Any], steps: dict[str, Step]) -> None:
     paths = metadata.get("detailedDiff") or metadata.get("diffs") or ()
     properties = tuple(sorted({path.partition(".")[0].partition("[")[0] for path in paths}))
     steps[metadata["urn"]] = Step(operation, metadata["type"], _name(metadata["urn"]), properties)
+
+
+def _take_words(words: Mapping[str, Any], said: dict[str, list[str]]) -> None:
+    severity, message = words["severity"], words["message"].strip()
+    # Without a resource a warning is the engine's own, about plugins and the like.
+    if severity in said and message not in _LAST_WORDS and (severity == "error" or words.get("urn")):
+        said[severity].append(message)
 
 
 def _violation(broken: Mapping[str, Any]) -> Violation:

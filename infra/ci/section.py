@@ -15,7 +15,14 @@ _OPERATIONS: Final = {"replace": "replaced", "delete": "deleted", "create": "cre
 
 def preview_section(environment: str, preview: Preview, before: Estimate | None, after: Estimate | None) -> str:
     """What would change in an environment, which rules break, and what it costs."""
-    parts = [f"### {environment}", _errors(preview), _summary(preview), _rules(preview), _cost(before, after)]
+    parts = [
+        f"### {environment}",
+        _errors(preview),
+        _summary(preview),
+        _warnings(preview),
+        _rules(preview),
+        _cost(before, after),
+    ]
     return "\n\n".join([*(part for part in parts if part), *_details(preview)]) + "\n"
 
 
@@ -34,6 +41,10 @@ def _summary(preview: Preview) -> str:
     if not counts:
         return "Resources: nothing changes." if not preview.errors else ""
     return f"Resources: **{', '.join(counts)}**"
+
+
+def _warnings(preview: Preview) -> str:
+    return "\n".join(f"- Mind: {_text(warning)}" for warning in preview.warnings)
 
 
 def _rules(preview: Preview) -> str:

@@ -33,8 +33,8 @@ def _opens_ssh_to_iap_alone(inputs: Inputs) -> Iterator[str]:
     if not _lets_in(inputs) or not _opens_ssh(inputs):
         return
     sources = list(texts(inputs, "sourceRanges[]"))
-    # Machines of the same network are named by a service account; an empty rule lets in everybody.
-    if not sources and not any(values(inputs, "sourceServiceAccounts")):
+    # Machines of the same network are named by tag or service account; a rule that names none lets in everybody.
+    if not sources and not any([*values(inputs, "sourceServiceAccounts"), *values(inputs, "sourceTags")]):
         yield "opens SSH to every address"
     yield from (f"opens SSH to {source}" for source in sources if source != IAP_RANGE)
 

@@ -1,12 +1,11 @@
 """The environment is watched, and tells its cost."""
 
 import json
-from functools import cache
 
 import pytest
 
-from infra.alert_rules import EVENT
-from tests.infra.declared import Declared, declare_stack
+from app.batch.run_report import EVENT
+from tests.infra.environments import environment as stack
 
 POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 ALERTS = {
@@ -25,12 +24,7 @@ ALERTS = {
 }
 
 
-@cache
-def stack(name: str, **sections: str) -> Declared:
-    return declare_stack(name, {f"shop-analytics:{section}": value for section, value in sections.items()})
-
-
-@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
+@pytest.mark.parametrize("name", ["dev", "prod"])
 def test_every_environment_has_every_alert_and_a_dashboard(name: str) -> None:
     assert {one.name for one in stack(name).all(POLICY)} == {f"{name}-alert-{role}" for role in ALERTS}
     text = stack(name).one("gcp:monitoring/dashboard:Dashboard").inputs["dashboardJson"]
@@ -68,8 +62,7 @@ def test_the_local_environment_is_not_watched() -> None:
 
 
 def test_ci_may_start_jobs_as_the_accounts_that_there_are() -> None:
-    given = json.dumps({"repository": "me/shop", "repositoryId": 4711, "stateBucket": "demo-pulumi"})
-    declared = stack("prod", ci=given)
+    declared = stack("prod", ci={"repository": "me/shop", "repositoryId": 4711, "stateBucket": "demo-pulumi"})
     emails = {f"{one.inputs['accountId']}@" for one in declared.all("gcp:serviceaccount/account:Account")}
     started = [
         one.inputs["serviceAccountId"].rpartition("/")[2]

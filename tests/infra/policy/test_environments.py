@@ -2,9 +2,7 @@
 
 import importlib
 import inspect
-import json
 import re
-from functools import cache
 from typing import Any
 
 import pytest
@@ -12,9 +10,9 @@ import pytest
 from infra.ci_permissions import PERMISSIONS
 from infra.policy.labelling import LABELLED, USER_LABELLED
 from infra.policy.pack import RULES
-from tests.infra.declared import Resource, declare_stack
+from tests.infra.declared import Resource
+from tests.infra.environments import KEY, environment
 
-KEY = "projects/demo-project/locations/europe-west1/keyRings/shop/cryptoKeys/data"
 WITH_ALL = {
     "operations": {"alertEmails": ["on-call@example.com"], "billingAccount": "012345-6789AB-CDEF01"},
     "ci": {"repository": "me/shop", "repositoryId": 4711, "stateBucket": "demo-pulumi", "stateKey": KEY},
@@ -25,19 +23,14 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "prod": ("prod", {}),
     "prod with all": ("prod", WITH_ALL),
     "prod on Dataproc": ("prod", {"batch": "dataproc"}),
-    "prod with a key of one's own": ("prod", {"security": {"kmsKey": KEY, "deletionProtection": True}}),
+    "dev with a key of one's own": ("dev", {"security": {"kmsKey": KEY}}),
     "local": ("local", {}),
 }
 
 
-@cache
-def declared(variant: str) -> tuple[Resource, ...]:
+def declared(variant: str) -> list[Resource]:
     stack, given = VARIANTS[variant]
-    texts = {
-        f"shop-analytics:{name}": value if isinstance(value, str) else json.dumps(value)
-        for name, value in given.items()
-    }
-    return tuple(declare_stack(stack, texts).resources)
+    return environment(stack, **given).resources
 
 
 def sdk_inputs(resource_type: str) -> set[str]:
@@ -66,7 +59,7 @@ def test_every_type_that_takes_labels_is_known_to_the_rule(variant: str) -> None
     assert types & {*LABELLED, *USER_LABELLED}
 
 
-@pytest.mark.parametrize("variant", ["prod with all", "prod on Dataproc", "prod with a key of one's own"])
+@pytest.mark.parametrize("variant", ["prod with all", "prod on Dataproc", "dev with a key of one's own"])
 def test_every_type_is_in_the_table_of_permissions(variant: str) -> None:
     assert {one.type for one in declared(variant) if one.type.startswith("gcp:")} - set(PERMISSIONS) == set()
 

@@ -67,8 +67,9 @@ def test_a_view_needs_no_deletion_protection() -> None:
     assert BY_NAME["protected-tables"].complaints(TABLE, view) == []
 
 
-def test_ssh_between_machines_of_the_network_is_no_open_door() -> None:
-    inputs = {"allows": [{"protocol": "tcp", "ports": ["22"]}], "sourceServiceAccounts": ["x@y"]}
+@pytest.mark.parametrize("sources", [{"sourceServiceAccounts": ["x@y"]}, {"sourceTags": ["batch-job"]}])
+def test_ssh_between_machines_of_the_network_is_no_open_door(sources: dict[str, Any]) -> None:
+    inputs = {"allows": [{"protocol": "tcp", "ports": ["22"]}], **sources}
     assert BY_NAME["firewall-ssh-from-iap"].complaints("gcp:compute/firewall:Firewall", inputs) == []
 
 
