@@ -9,12 +9,13 @@ from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
 from app.batch.errors import SettingsError
+from app.batch.stores.variables import Bounds, in_bounds, password, whole_numbers
 
 BOARD_SIZE: Final = 10_000
 
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _EXAMPLE: Final = "redis://redis:6379/0, or rediss://loader@redis.example:6380/0 for TLS and a user"
-_NUMBERS: Final = {
+_NUMBERS: Final[dict[str, Bounds]] = {
     "board_size": (10, 1_000_000, BOARD_SIZE),
     "timeout_seconds": (1, 3_600, 30),
     "retry_seconds": (0, 86_400, 60),
@@ -79,17 +80,16 @@ class RedisSettings:
                 "REDIS_URL: leave the password out of it, and set REDIS_PASSWORD, or REDIS_PASSWORD_FILE to the name "
                 "of a file with the password"
             )
-        numbers = {name: _number(environment, name, default) for name, (_, _, default) in _NUMBERS.items()}
         return cls(
             host=parts.hostname,
             port=port,
             database=int(path),
             user=unquote(parts.username or ""),
-            password=_password(environment),
+            password=password(environment, "REDIS") or "",  # a server may have none
             tls=parts.scheme == "rediss",
             tls_ca=environment.get("REDIS_TLS_CA", ""),
             prefix=environment.get("REDIS_PREFIX") or "shop",
-            **numbers,
+            **whole_numbers(environment, "REDIS", _NUMBERS),
         )
 
     @property
@@ -98,7 +98,7 @@ class RedisSettings:
         return f"{'rediss' if self.tls else 'redis'}://{self.host}:{self.port}/{self.database}"
 
     def _rules(self) -> list[tuple[bool, str]]:
-        rules = [
+        return [
             (bool(self.host), f"REDIS_URL: it names no host; for example {_EXAMPLE}"),
             (0 < self.port < 1 << 16, f"REDIS_URL: {self.port} is no port; for example {_EXAMPLE}"),
             (
@@ -110,29 +110,5 @@ class RedisSettings:
                 f"REDIS_TLS_CA: there is no file {self.tls_ca}; name the file of the server's certificate authority",
             ),
             (self.tls or not self.tls_ca, "REDIS_TLS_CA: it is of use with a REDIS_URL that begins with rediss://"),
+            *in_bounds(self, "REDIS", _NUMBERS),
         ]
-        for name, (least, most, default) in _NUMBERS.items():
-            value = getattr(self, name)
-            fault = f"REDIS_{name.upper()}: {value} is not in {least} to {most}; for example {default}"
-            rules.append((least <= value <= most, fault))
-        return rules
-
-
-def _number(environment: Mapping[str, str], name: str, default: int) -> int:
-    variable = f"REDIS_{name.upper()}"
-    text = environment.get(variable) or str(default)
-    if not text.isascii() or not text.isdecimal():
-        raise SettingsError(f"{variable}: {text!r} is no whole number; for example {default}")
-    return int(text)
-
-
-def _password(environment: Mapping[str, str]) -> str:
-    if "REDIS_PASSWORD" in environment:
-        return environment["REDIS_PASSWORD"]
-    file = environment.get("REDIS_PASSWORD_FILE")
-    if not file:
-        return ""  # a server may have none
-    try:
-        return Path(file).read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"REDIS_PASSWORD_FILE: {file} cannot be read: {error}") from error
