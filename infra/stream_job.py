@@ -1,5 +1,6 @@
 """The streaming pipeline on Dataflow: its template, its account, and the job."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,8 +17,6 @@ from infra.warehouse import Warehouse
 
 OUTPUT: Final = "streamJob"
 """Name of the output that keeps the job's identity for the next run."""
-REPLACED_BY: Final = ("name", "region", "minWorkers", "maxWorkers", "streamingEngine")
-"""What the service cannot change in a running job."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class StreamJob(pulumi.ComponentResource):
     account: pulumi.Output[str]
     """E-mail address of the workers' account."""
     identity: dict[str, Any]
-    """What cannot change without the job being replaced."""
+    """What the service cannot change in a running job."""
 
     def __init__(self, name: str, args: StreamJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("shop:infra:StreamJob", name, None, opts)
@@ -163,20 +162,29 @@ def _url(subnetwork: pulumi.Output[str]) -> pulumi.Output[str]:
     return pulumi.Output.concat("https://www.googleapis.com/compute/v1/", subnetwork)
 
 
+def replacements(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Say which changes of a job's identity replace it; `before` may be empty."""
+    return [
+        f"{key} of the streaming job changes from {_shown(before[key])} to {after[key]}, which a running job cannot take: it "
+        "is ended as `stream.onDelete` says and another one begins, which first counts anew what event_log holds. "
+        "Messages wait in the subscription meanwhile."
+        for key in after
+        if key in before and before[key] != after[key]
+    ]
+
+
 def warn_of_replacement(job: StreamJob) -> None:
-    """Say it where the running job cannot take a change, and would be ended and begun anew."""
+    """Say in a preview, too, where the running job will be replaced: compare with the output of the last `up`."""
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    asked: Any = pulumi.runtime.invoke_output("pulumi:pulumi:readStackOutputs", {"name": stack})
+    asked: pulumi.Output[Any] = pulumi.runtime.invoke_output("pulumi:pulumi:readStackOutputs", {"name": stack})
 
     def compare(known: dict[str, Any]) -> None:
-        before = (known.get("outputs") or {}).get(OUTPUT) or {}
-        changed = [key for key in REPLACED_BY if key in before and before[key] != job.identity[key]]
-        for key in changed:
-            pulumi.log.warn(
-                f"{key} of the streaming job changes from {before[key]} to {job.identity[key]}, which a running job "
-                "cannot take: it is ended as `stream.onDelete` says and another one begins, which first counts anew "
-                "what event_log holds. Messages wait in the subscription meanwhile.",
-                job,
-            )
+        for text in replacements((known.get("outputs") or {}).get(OUTPUT) or {}, job.identity):
+            pulumi.log.warn(text, job)
 
     asked.apply(compare)
+
+
+def _shown(value: Any) -> Any:
+    """The engine gives all numbers back as floating point."""
+    return int(value) if isinstance(value, float) else value

@@ -193,12 +193,15 @@ def declare(
     return declared
 
 
-def declare_stack(stack: str, config: Mapping[str, Any] | None = None) -> Declared:
+def declare_stack(
+    stack: str, config: Mapping[str, Any] | None = None, answers: Mapping[str, Any] | None = None
+) -> Declared:
     """Run the whole program as an environment, with the settings of its file; `config` adds to them."""
     return declare(
         lambda: runpy.run_path(str(ROOT / "infra" / "__main__.py"), run_name="__main__"),
         stack=stack,
         config=GCP | stack_file(stack) | dict(config or {}),
+        answers=answers,
     )
 
 
