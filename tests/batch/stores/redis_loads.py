@@ -50,7 +50,7 @@ class Here:
 
 
 def settings_of(server: RedisServer, **changed: Any) -> RedisSettings:
-    quick: dict[str, Any] = {"timeout_seconds": 10, "retry_seconds": 20, "lock_seconds": 2}
+    quick: dict[str, Any] = {"timeout_seconds": 10, "retry_seconds": 30, "lock_seconds": 10}
     own: dict[str, Any] = {"port": server.port, "password": server.password}
     return RedisSettings(LOOPBACK, **(own | quick | changed))
 

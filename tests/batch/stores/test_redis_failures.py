@@ -218,7 +218,7 @@ def test_a_wrong_password_is_refused_at_once_and_not_told(server: RedisServer) -
 def test_a_second_job_says_who_loads_and_the_first_goes_on(
     server: RedisServer, new: Staged, right: dict[str, object]
 ) -> None:
-    settings = settings_of(server, lock_seconds=1)
+    settings = settings_of(server, lock_seconds=3)
     first = Run.begin()
     with opened(settings, first) as store:
         # Longer than the lock lasts, were it not renewed.

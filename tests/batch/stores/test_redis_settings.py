@@ -16,6 +16,7 @@ def test_the_address_is_read_from_the_url_with_defaults_for_all_else() -> None:
     found = settings()
     assert (found.host, found.port, found.database, found.user, found.tls) == ("cache.example", 6390, 2, "", False)
     assert found.address == URL
+    assert settings(REDIS_URL="redis://[::1]:6390/2").address == "redis://[::1]:6390/2"
     assert RedisSettings.from_environment({"REDIS_URL": "redis://cache"}) == RedisSettings("cache", 6379, 0)
 
 

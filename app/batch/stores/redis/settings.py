@@ -95,7 +95,8 @@ class RedisSettings:
     @property
     def address(self) -> str:
         """Where the server is, for messages."""
-        return f"{'rediss' if self.tls else 'redis'}://{self.host}:{self.port}/{self.database}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}/{self.database}"
 
     def _rules(self) -> list[tuple[bool, str]]:
         return [
