@@ -14,11 +14,10 @@ from app.analytics import FACTS, QUESTIONS
 from app.analytics.facts import as_they_are
 from app.analytics.sql import compile_fact, compile_merge, compile_question, facts_of, mergeable_facts
 from app.batch.folder import Folder
-from app.batch.ingest import Ingested
+from app.batch.ingest import Ingested, read_parquet
 from app.batch.part_facts import PartFacts, folder_of
 from app.batch.settings import FactsIn
 from app.batch.tasks import Tasks
-from app.events.dialects import spark_ddl
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -60,9 +59,9 @@ def _make_part_facts(spark: "SparkSession", tasks: Tasks, ingested: Ingested) ->
     with_events = [part for part in ingested.parts if part.events]
     tasks.run(partial(PartFacts.compiled().make, folder=ingested.folder), with_events)
     for name in mergeable_facts():
-        ingested.folder.make(folder_of(name))
-        reader = spark.read.schema(spark_ddl(FACTS[name].schema))
-        reader.parquet(ingested.folder.path(folder_of(name))).createOrReplaceTempView(_parts_view(name))
+        path = ingested.folder.path(folder_of(name))
+        parts = read_parquet(spark, FACTS[name].schema, path, is_empty=not with_events)
+        parts.createOrReplaceTempView(_parts_view(name))
 
 
 def _parts_view(fact: str) -> str:

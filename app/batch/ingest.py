@@ -96,11 +96,15 @@ class Ingested:
 
     def events(self, spark: "SparkSession") -> "DataFrame":
         """The events, each once; columns of `STORED_EVENTS`."""
-        return spark.read.schema(spark_ddl(STORED_EVENTS)).parquet(self.folder.path("events"))
+        return read_parquet(
+            spark, STORED_EVENTS, self.folder.path("events"), is_empty=not any(source.events for source in self.sources)
+        )
 
     def bad_events(self, spark: "SparkSession") -> "DataFrame":
         """The bad events; columns of `BAD_EVENTS`."""
-        return spark.read.schema(spark_ddl(BAD_EVENTS)).parquet(self.folder.path("bad_events"))
+        return read_parquet(
+            spark, BAD_EVENTS, self.folder.path("bad_events"), is_empty=not any(source.bad for source in self.sources)
+        )
 
 
 def ingest(
@@ -246,6 +250,12 @@ def _rows_before(parts: Sequence[Part]) -> list[int]:
         before.append(seen.get(part.source, 0))
         seen[part.source] = before[-1] + part.rows
     return before
+
+
+def read_parquet(spark: "SparkSession", schema: pa.Schema, path: str, *, is_empty: bool) -> "DataFrame":
+    """The Parquet files in a folder, which in Cloud Storage is not there where it is empty."""
+    ddl = spark_ddl(schema)
+    return spark.createDataFrame([], ddl) if is_empty else spark.read.schema(ddl).parquet(path)
 
 
 def _read_files(spark: "SparkSession", folder: Folder, files: Sequence[str]) -> "DataFrame":

@@ -142,7 +142,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--memory", default=default.memory, metavar="SIZE", help="heap of Spark's driver (3g)")
     parser.add_argument("--split-mb", default=default.split_mb, type=int, metavar="N", help="MiB a task reads (32)")
     parser.add_argument(
-        "--shuffle-partitions", default=default.shuffle_partitions, type=int, metavar="N", help="after a shuffle (4)"
+        "--shuffle-partitions",
+        type=int,
+        metavar="N",
+        help="of Spark after a shuffle (twice the cores, or the cluster's)",
     )
     parser.add_argument(
         "--questions-at-once", default=default.questions_at_once, type=int, metavar="N", help="in parallel (2)"

@@ -45,8 +45,8 @@ class Settings:
     """The heap of Spark's driver, which on one machine is all of Spark's memory."""
     split_mb: int = 32
     """Size of a task's share of a plain file [MiB]."""
-    shuffle_partitions: int = 4
-    """Spark's partitions after a shuffle: twice the cores on one machine."""
+    shuffle_partitions: int | None = None
+    """Spark's partitions after a shuffle. None: twice the cores of one machine, on a cluster what that is set to."""
     questions_at_once: int = 2
     """How many questions Spark answers at a time."""
     gcs_connector: str = ""
@@ -99,7 +99,7 @@ class Settings:
             ),
             (1 <= self.split_mb <= 1024, f"split_mb: {self.split_mb} is not in 1 to 1024; for example 32"),
             (
-                1 <= self.shuffle_partitions <= 100_000,
+                self.shuffle_partitions is None or 1 <= self.shuffle_partitions <= 100_000,
                 f"shuffle_partitions: {self.shuffle_partitions} is not in 1 to 100000; for example 4",
             ),
             (

@@ -117,7 +117,9 @@ def _java_ended(spark: "SparkSession") -> bool:
 def spark_settings(settings: Settings, local_dir: Path) -> dict[str, str]:
     """All of Spark's settings of a run."""
     chosen = dict(_SETTINGS)
-    chosen["spark.sql.shuffle.partitions"] = str(settings.shuffle_partitions)
+    partitions = settings.shuffle_partitions or (2 * (os.cpu_count() or 1) if settings.is_local else None)
+    if partitions:
+        chosen["spark.sql.shuffle.partitions"] = str(partitions)
     if settings.is_local:
         chosen |= _LOCAL_SETTINGS | {
             "spark.master": settings.master,

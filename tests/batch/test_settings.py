@@ -50,7 +50,14 @@ def test_spark_settings_of_the_user_win(tmp_path: Path) -> None:
 
 def test_on_a_cluster_spark_keeps_its_own_memory_and_addresses(tmp_path: Path) -> None:
     chosen = spark_settings(settings(master="yarn"), tmp_path)
-    assert not {"spark.master", "spark.driver.memory", "spark.driver.host", "spark.local.dir"} & set(chosen)
+    own = {
+        "spark.master",
+        "spark.driver.memory",
+        "spark.driver.host",
+        "spark.local.dir",
+        "spark.sql.shuffle.partitions",
+    }
+    assert not own & set(chosen)
 
 
 def test_the_gcs_connector_reads_the_emulator_where_there_is_one(
