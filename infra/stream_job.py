@@ -165,9 +165,9 @@ def _url(subnetwork: pulumi.Output[str]) -> pulumi.Output[str]:
 def replacements(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Say which changes of a job's identity replace it; `before` may be empty."""
     return [
-        f"{key} of the streaming job changes from {_shown(before[key])} to {after[key]}, which a running job cannot take: it "
-        "is ended as `stream.onDelete` says and another one begins, which first counts anew what event_log holds. "
-        "Messages wait in the subscription meanwhile."
+        f"{key} of the streaming job changes from {_shown(before[key])} to {after[key]}, which it cannot take. "
+        "It ends as `stream.onDelete` says, and another begins, which first counts anew what event_log holds. Messages "
+        "wait in the subscription meanwhile."
         for key in after
         if key in before and before[key] != after[key]
     ]

@@ -1,5 +1,7 @@
 """A key of one's own encrypts all that keeps data, and the services that keep it may use the key."""
 
+from typing import Any
+
 from tests.infra.environments import KEY, environment
 
 GRANT = "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember"
@@ -41,7 +43,7 @@ def test_what_keeps_data_is_encrypted_with_the_key_once_it_may_be_used() -> None
         found = declared.all(type_)
         assert found
         for one in found:
-            value = one.inputs
+            value: Any = one.inputs
             for key in where:
                 value = value[key]
             assert value == KEY, one.name

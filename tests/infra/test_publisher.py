@@ -60,7 +60,11 @@ def test_the_container_is_that_of_the_digest_and_has_no_rights() -> None:
 
 
 def test_the_command_is_the_replayers_own() -> None:
-    given = {"files": ["events/2019-Oct.csv.gz", "events/2019-Nov.csv.gz"], "speed": 60, "replay": "second"}
+    given: dict[str, Any] = {
+        "files": ["events/2019-Oct.csv.gz", "events/2019-Nov.csv.gz"],
+        "speed": 60,
+        "replay": "second",
+    }
     started = command(machine("dev", publisher=given | {"start": "2019-10-01T08:00Z"}))
     module = started.index("app.stream.replayer_command")
     options = _parser().parse_args(started[module + 1 :])
