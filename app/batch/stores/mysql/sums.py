@@ -121,4 +121,4 @@ def _asked(sql: str, rows: pa.Table, run: str | None = None) -> pa.Table:
     with duckdb.connect(config={"threads": 1}) as engine:
         engine.execute("SET TimeZone = 'UTC'")
         engine.register("rows", rows)
-        return engine.execute(sql, {"run": run} if "$run" in sql else None).to_arrow_table()
+        return engine.sql(sql, params={"run": run} if "$run" in sql else None).to_arrow_table()
