@@ -1,25 +1,20 @@
 """Runs the batch job each day, as the process of its container, and keeps how the last run ended.
 
     python -m app.batch.schedule --at 03:00 --events gs://shop-events/events/ --staging /data/staging
-    python -m app.batch.schedule --check
 
 The first run reads all files; a later one reads those that are new or changed, and adds them. `run_report.py` says what
-is logged of each run. `--check` is the container's health check: 0 while all is well, 1 where the last run failed or,
-with `--now`, the first has not ended.
+is logged of each run, `status.py` what the container's health check sees.
 """
 
 import argparse
-import json
 import logging
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -27,12 +22,12 @@ from typing import Final
 from app.batch.base import read_base
 from app.batch.errors import BatchError
 from app.batch.run_report import report_run
+from app.batch.status import STATUS, Status, write_status
 from app.events.files import EventFileError, describe, expand
 from app.events.generator_command import main as generate
 
 GENERATED: Final = "generated:"
 """As `--events`, before the number of events to make up."""
-STATUS: Final = Path(tempfile.gettempdir()) / "batch-status.json"
 STORES: Final = "mysql,redis,cassandra"
 _PATIENCE_SECONDS: Final = 45
 _SEED: Final = "7"
@@ -40,31 +35,14 @@ _SEED: Final = "7"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Status:
-    """What the health check looks at."""
-
-    pending: bool
-    """Whether the first run is waited for and has not ended."""
-    exit_code: int | None = None
-    """Of the last run."""
-
-    @property
-    def is_well(self) -> bool:
-        """Whether nothing is to be done about it."""
-        return not self.pending and not self.exit_code
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the schedule until it is stopped; the exit code."""
     given = _parser().parse_args(arguments)
-    if given.check:
-        return _check(given.status)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    _write_status(given.status, Status(pending=given.now))
+    write_status(given.status, Status(pending=given.now))
     begins = datetime.now(UTC) if given.now else next_run(given.at, datetime.now(UTC))
     while True:
         _log.info("the next run begins at %s", begins.isoformat(timespec="seconds"))
@@ -73,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(given, stop)
         if stop.is_set():
             return 0
-        _write_status(given.status, Status(pending=False, exit_code=code))
+        write_status(given.status, Status(pending=False, exit_code=code))
         begins = next_run(given.at, datetime.now(UTC))
 
 
@@ -144,19 +122,6 @@ def _generated(source: str, staging: Path) -> str:
     return str(file)
 
 
-def _write_status(file: Path, status: Status) -> None:
-    unfinished = file.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(asdict(status)))
-    unfinished.replace(file)
-
-
-def _check(file: Path) -> int:
-    try:
-        return 0 if Status(**json.loads(file.read_text())).is_well else 1
-    except (OSError, ValueError, TypeError):
-        return 1
-
-
 def _time_of_day(text: str) -> str:
     try:
         datetime.strptime(text, "%H:%M")  # noqa: DTZ007 - a time of day has no zone
@@ -169,9 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m app.batch.schedule", description=(__doc__ or "").partition("\n")[0]
     )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--events", metavar="FILES", help="a path, a glob, a gs:// address, or generated:NUMBER")
-    what.add_argument("--check", action="store_true", help="say by the exit code whether all is well")
+    parser.add_argument(
+        "--events", required=True, metavar="FILES", help="a path, a glob, a gs:// address, or generated:NUMBER"
+    )
     parser.add_argument("--at", type=_time_of_day, default="03:00", metavar="HH:MM", help="when, in UTC (03:00)")
     parser.add_argument("--now", action="store_true", help="run once at the start too")
     parser.add_argument(

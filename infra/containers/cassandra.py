@@ -13,6 +13,17 @@ PORT: Final = 9042
 KEYSPACE: Final = "shop"
 LOADER, READER = "loader", "grafana"
 _USER: Final = "999:999"
+_SETTINGS: Final = (
+    # The job's batches are rows of one partition, which are cheap together; the job looks how large they may be.
+    "batch_size_warn_threshold: 64KiB",
+    "batch_size_fail_threshold: 1MiB",
+    # A load begins by emptying tables that nobody reads, of which no snapshot is of use.
+    "auto_snapshot: false",
+    # Under a load an answer may take its time; the job waits longer than this.
+    "write_request_timeout: 20s",
+    "read_request_timeout: 20s",
+)
+"""What differs from the image's own cassandra.yaml."""
 
 
 def cassandra(passwords: Passwords, memory_mb: int) -> Spec:
@@ -36,6 +47,7 @@ def cassandra(passwords: Passwords, memory_mb: int) -> Spec:
         },
         files=[
             File(f"{SHOP_FOLDER}/start.sh", text_of("cassandra.sh")),
+            File(f"{SHOP_FOLDER}/settings", "".join(f"{line}\n" for line in _SETTINGS)),
             File(f"{SHOP_FOLDER}/built-in", _credentials("cassandra", "cassandra"), is_secret=True),
             File(f"{SHOP_FOLDER}/admin", _credentials("administrator", admin), is_secret=True),
             File(f"{SHOP_FOLDER}/loader", _credentials(LOADER, loader), is_secret=True),

@@ -33,6 +33,7 @@ def mysql(passwords: Passwords, memory_mb: int) -> Spec:
             "--local-infile=1",
             "--innodb-flush-log-at-trx-commit=2",
             "--skip-log-bin",
+            "--performance-schema=OFF",
             "--skip-name-resolve",
             "--character-set-server=utf8mb4",
             "--default-time-zone=+00:00",

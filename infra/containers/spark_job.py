@@ -66,7 +66,7 @@ def spark_job(passwords: Passwords, settings: BatchSettings, args: JobArgs) -> S
         files=[File(f"{SHOP_FOLDER}/{store}", passwords[f"{store}-loader"], is_secret=True) for store in STORES],
         mounts=[Mount(args.folder, _EVENTS)] if args.folder else [],
         health=HealthCheck(
-            ("CMD", "python", "-m", "app.batch.schedule", "--check"),
+            ("CMD", "python", "-m", "app.batch.status"),
             start_seconds=patience,
             interval_seconds=30,
             wait_seconds=patience + 120,

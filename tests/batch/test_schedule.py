@@ -15,7 +15,8 @@ import pytest
 
 from app.batch.base import Base, Source, write_base
 from app.batch.errors import BatchError
-from app.batch.schedule import files_to_read, main, next_run
+from app.batch.schedule import files_to_read, next_run
+from app.batch.status import main
 from app.local.redis import redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +56,7 @@ def stopped(process: subprocess.Popen[str]) -> str:
 
 
 def check(folder: Path) -> int:
-    return main(["--check", "--status", str(folder / "status.json")])
+    return main(folder / "status.json")
 
 
 @pytest.mark.parametrize(

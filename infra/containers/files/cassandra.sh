@@ -1,11 +1,17 @@
 #!/bin/bash
-# Starts Cassandra so that it asks for passwords, and gives its users their rights, at each start anew.
+# Starts Cassandra so that it asks for passwords and takes the job's batches, and gives its users their rights, at each
+# start anew.
 set -euo pipefail
 
 folder=/etc/shop
+settings="$CASSANDRA_CONF/cassandra.yaml"
+
 sed -i -E '/^[[:space:]]*#/! s/AllowAll(Authenticator|Authorizer)/@\1/
-           s/@Authenticator/PasswordAuthenticator/; s/@Authorizer/CassandraAuthorizer/' \
-    "$CASSANDRA_CONF/cassandra.yaml"
+           s/@Authenticator/PasswordAuthenticator/; s/@Authorizer/CassandraAuthorizer/' "$settings"
+while IFS= read -r line; do
+    sed -i "/^${line%%:*}:/d" "$settings"
+    printf '%s\n' "$line" >> "$settings"
+done < "$folder/settings"
 
 as_admin() { cqlsh --credentials "$folder/admin" "$@"; }
 
@@ -13,10 +19,10 @@ as_admin() { cqlsh --credentials "$folder/admin" "$@"; }
 first_start() { cqlsh --credentials "$folder/built-in" --file "$folder/administrator.cql"; }
 
 give_rights() {
-    until as_admin --file "$folder/users.cql" || first_start; do
+    until as_admin --file "$folder/users.cql"; do
+        first_start || true
         sleep 3
     done
-    as_admin --file "$folder/users.cql"
 }
 
 give_rights > /tmp/users.log 2>&1 &

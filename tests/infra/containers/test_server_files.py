@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,10 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError
 
+from app.batch.stores.cassandra.settings import CassandraSettings
+from app.batch.stores.cassandra.wire import Connection, CqlError
 from app.events.generator import Settings, generate
+from app.local.cassandra import CassandraOptions, cassandra_server
 from app.local.process import LOOPBACK
 from app.local.redis import RedisOptions, redis_server, start_redis
 from infra.containers import FILES, cassandra, mysql, redis
@@ -62,8 +67,7 @@ def test_cassandra_asks_for_passwords_whichever_way_its_settings_are_written(tmp
         "internode_authenticator:\n"
         "  class_name: org.apache.cassandra.auth.AllowAllInternodeAuthenticator\n"
     )
-    ran = _run("cassandra.sh", tmp_path, CASSANDRA_CONF=str(tmp_path))
-    assert ran == ["cassandra -f"]
+    _start_cassandra(tmp_path)
     assert settings.read_text() == (
         "authenticator:\n"
         "  class_name: PasswordAuthenticator\n"
@@ -74,12 +78,42 @@ def test_cassandra_asks_for_passwords_whichever_way_its_settings_are_written(tmp
     )
 
 
-def test_cassandras_users_get_their_passwords_and_rights_anew() -> None:
-    statements = cassandra._users("loads", "reads")
-    assert "ALTER ROLE loader WITH PASSWORD = 'loads' AND LOGIN = true AND SUPERUSER = false;" in statements
-    assert "GRANT SELECT ON KEYSPACE shop TO grafana;" in statements
-    assert "GRANT MODIFY ON KEYSPACE shop TO grafana;" not in statements
-    assert "ALTER ROLE cassandra WITH SUPERUSER = false AND LOGIN = false;" in statements
+def test_cassandras_own_settings_take_the_place_of_the_images(tmp_path: Path) -> None:
+    settings = tmp_path / "cassandra.yaml"
+    settings.write_text("# batch_size_fail_threshold: 1KiB\nbatch_size_fail_threshold: 50KiB\nauto_snapshot: true\n")
+    _start_cassandra(tmp_path, "batch_size_fail_threshold: 1MiB\nnew: 1\n")
+    assert settings.read_text().splitlines() == [
+        "# batch_size_fail_threshold: 1KiB",
+        "auto_snapshot: true",
+        "batch_size_fail_threshold: 1MiB",
+        "new: 1",
+    ]
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(900)
+def test_cassandras_users_have_the_rights_that_their_statements_say() -> None:
+    with cassandra_server(CassandraOptions(heap_mb=512)) as server:
+        first = CassandraSettings((LOOPBACK,), server.port, "cassandra", server.admin_password)
+        for line in cassandra._administrator("rules").splitlines():
+            _ask_until_known(first, line)
+        administrator = replace(first, user="administrator", password="rules")
+        for _ in range(2):
+            for statement in filter(str.strip, cassandra._users("loads", "reads").split(";")):
+                _ask_until_known(administrator, statement)
+        loader = replace(first, user="loader", password="loads")
+        reader = replace(first, user="grafana", password="reads")
+        _ask_until_known(loader, "CREATE TABLE shop.t (id int PRIMARY KEY)")
+        _ask_until_known(loader, "INSERT INTO shop.t (id) VALUES (1)")
+        _ask_until_known(reader, "SELECT * FROM shop.t")
+        for settings, forbidden in (
+            (reader, "INSERT INTO shop.t (id) VALUES (2)"),
+            (loader, "CREATE ROLE another"),
+            (loader, "CREATE KEYSPACE another WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"),
+            (first, "SELECT * FROM shop.t"),
+        ):
+            with pytest.raises(CqlError):
+                _ask(settings, forbidden)
 
 
 def test_mysql_has_its_users_made_by_the_image_at_first_and_by_itself_afterwards(tmp_path: Path) -> None:
@@ -108,6 +142,35 @@ def _answers(client: Redis) -> bool:
 
 def _staged(folder: Path):  # type: ignore[no-untyped-def]
     return stage(folder, b"".join(generate(Settings(events=2_000, seed=3, days=1))))
+
+
+def _ask_until_known(settings: CassandraSettings, statement: str) -> None:
+    """Ask as a user whose password or rights are new, which the server knows after some seconds."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            _ask(settings, statement)
+        except CqlError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)
+        else:
+            return
+
+
+def _ask(settings: CassandraSettings, statement: str) -> None:
+    connection = Connection(settings, LOOPBACK)
+    try:
+        connection.query(statement)
+    finally:
+        connection.close()
+
+
+def _start_cassandra(folder: Path, own: str = "") -> None:
+    (folder / "settings").write_text(own)
+    script = folder / "cassandra.sh"
+    script.write_text((FILES / "cassandra.sh").read_text().replace("/etc/shop", str(folder)))
+    assert _run(script, folder, CASSANDRA_CONF=str(folder)) == ["cassandra -f"]
 
 
 def _run(script: str | Path, folder: Path, *arguments: str, **variables: str) -> list[str]:
