@@ -22,7 +22,6 @@ from infra.settings.ci import CiSettings
 
 _ISSUER: Final = "https://token.actions.githubusercontent.com"
 _GRANTED_ON_PROJECT: Final = (
-    "roles/artifactregistry.reader",
     "roles/bigquery.jobUser",
     "roles/bigquery.readSessionUser",
     "roles/dataflow.worker",
@@ -30,7 +29,6 @@ _GRANTED_ON_PROJECT: Final = (
     "roles/logging.logWriter",
     "roles/monitoring.metricWriter",
 )
-"""The roles on the project that the program gives, and so the only ones that CI deploy may give."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ class CiIdentity(pulumi.ComponentResource):
             permissions=["resourcemanager.projects.getIamPolicy", "resourcemanager.projects.setIamPolicy"],
             opts=self._child,
         )
-        listed = ", ".join(f"'{granted}'" for granted in _GRANTED_ON_PROJECT)
+        listed = ", ".join(f"'{granted}'" for granted in granted_on_project(place))
         projects.IAMMember(
             name,
             project=place.project,
@@ -187,6 +185,12 @@ class CiIdentity(pulumi.ComponentResource):
                     member=made.member,
                     opts=self._child,
                 )
+
+
+def granted_on_project(place: Place) -> list[str]:
+    """The roles on the project that the program gives, and so the only ones that CI deploy may give or take."""
+    own = f"projects/{place.project}/roles/{place.environment.replace('-', '_')}_batch_start"
+    return [*_GRANTED_ON_PROJECT, own]
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,9 @@ PERMISSIONS: Final[Mapping[str, Access]] = {
             "setMetadata setScheduling setServiceAccount setTags update updateShieldedInstanceConfig",
         ),
         _of("compute.disks", write="create use setLabels"),
+        # Who deploys logs in to the batch host, which runs the containers that the program declares.
+        _of("compute.instances", read="", write="osAdminLogin"),
+        _of("iap.tunnelInstances", read="", write="accessViaIAP"),
         _of("compute.subnetworks", write="use"),
         _of("compute.images", read="get getFromFamily"),
         _of("compute.machineTypes"),

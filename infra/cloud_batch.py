@@ -33,6 +33,8 @@ class CloudBatch(pulumi.ComponentResource):
 
     host: BatchHost
     stack: BatchStack
+    dataproc: Dataproc | None
+    """Where the job runs, if not on the machine."""
 
     def __init__(self, name: str, args: CloudBatchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("shop:infra:CloudBatch", name, None, opts)
@@ -63,8 +65,9 @@ class CloudBatch(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self, providers=[self.host.daemon]),
         )
+        self.dataproc = None
         if address:
-            Dataproc(
+            self.dataproc = Dataproc(
                 place.name("batch-job"),
                 DataprocArgs(settings, ground, image, secrets, events, address),
                 after(self.stack, within=self),

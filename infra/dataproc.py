@@ -45,6 +45,8 @@ class Dataproc(pulumi.ComponentResource):
 
     account: pulumi.Output[str]
     """E-mail address of the account that the job runs as."""
+    starter: pulumi.Output[str]
+    """E-mail address of the account that starts it."""
 
     def __init__(self, name: str, args: DataprocArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("shop:infra:Dataproc", name, None, opts)
@@ -54,7 +56,7 @@ class Dataproc(pulumi.ComponentResource):
         starter = account(f"{name}-start", self._place, "Starts the batch job on Dataproc Serverless", child)
         granted = [*self._let_work(own), *self._let_start(starter, own), *self._open_ports()]
         self._schedule(own, starter, granted)
-        self.account = own.email
+        self.account, self.starter = own.email, starter.email
         self.register_outputs({"account": self.account})
 
     def _schedule(

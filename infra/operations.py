@@ -102,5 +102,7 @@ def _accounts(args: OperationsArgs) -> dict[str, pulumi.Input[str]]:
             emails["publisher"] = args.stream.publisher.account
     if args.batch:
         emails["batch"] = args.batch.host.account
+        if args.batch.dataproc:
+            emails |= {"batch-job": args.batch.dataproc.account, "batch-start": args.batch.dataproc.starter}
     path = f"projects/{args.settings.place.project}/serviceAccounts/"
     return {role: pulumi.Output.concat(path, email) for role, email in emails.items()}

@@ -5,6 +5,9 @@ import json
 import pytest
 
 from app.batch.run_report import EVENT
+from infra.ci_identity import granted_on_project
+from infra.place import Place
+from tests.infra.declared import GCP
 from tests.infra.environments import environment as stack
 
 POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
@@ -61,16 +64,24 @@ def test_the_local_environment_is_not_watched() -> None:
     assert not [one for one in stack("local").resources if one.type.startswith("gcp:")]
 
 
-def test_ci_may_start_jobs_as_the_accounts_that_there_are() -> None:
-    declared = stack("prod", ci={"repository": "me/shop", "repositoryId": 4711, "stateBucket": "demo-pulumi"})
+@pytest.mark.parametrize(
+    ("run", "roles"),
+    [
+        ("host", {"stream", "publisher", "batch"}),
+        ("dataproc", {"stream", "publisher", "batch", "batch-job", "batch-start"}),
+    ],
+)
+def test_ci_may_start_jobs_as_the_accounts_that_there_are(run: str, roles: set[str]) -> None:
+    ci = {"repository": "me/shop", "repositoryId": 4711, "stateBucket": "demo-pulumi"}
+    declared = stack("prod", ci=ci, batch={"run": run, "machineType": "e2-highmem-8"})
     emails = {f"{one.inputs['accountId']}@" for one in declared.all("gcp:serviceaccount/account:Account")}
-    started = [
-        one.inputs["serviceAccountId"].rpartition("/")[2]
+    started = {
+        one.name.removeprefix("prod-ci-starts-"): one.inputs["serviceAccountId"].rpartition("/")[2]
         for one in declared.all("gcp:serviceaccount/iAMMember:IAMMember")
         if one.name.startswith("prod-ci-starts-")
-    ]
-    assert len(started) == 3
-    assert all(f"{one.partition('@')[0]}@" in emails for one in started)
+    }
+    assert set(started) == roles
+    assert all(f"{one.partition('@')[0]}@" in emails for one in started.values())
 
 
 def test_the_outputs_tell_the_cost_by_component() -> None:
@@ -79,3 +90,10 @@ def test_the_outputs_tell_the_cost_by_component() -> None:
     assert "no bill" in cost["caution"]
     assert stack("prod").outputs["operations"]["budget"].startswith("There is no budget")
     assert "monitoring/dashboards" in stack("prod").outputs["operations"]["dashboard"]
+
+
+def test_ci_may_give_the_roles_on_the_project_that_the_program_gives() -> None:
+    declared = [*stack("prod").resources, *stack("prod", batch="dataproc").resources]
+    given = {one.inputs["role"] for one in declared if one.type == "gcp:projects/iAMMember:IAMMember"}
+    place = Place("prod", GCP["gcp:project"], GCP["gcp:region"], "")
+    assert given == set(granted_on_project(place))
