@@ -1,0 +1,51 @@
+"""Writes down what each environment declares: a line for each resource, its type, its name and its inputs.
+
+After a change that is meant, write the files anew and look at the difference:
+
+    python -m tests.infra.inventory.record
+    git diff tests/infra/inventory
+
+Long texts, such as queries and dashboards, stand there by their length and a hash. Inputs that all resources of an
+environment share are left out: the project and the labels.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from tests.infra.environments import environment
+
+ENVIRONMENTS: Final = ("dev", "staging", "prod", "local")
+FOLDER: Final = Path(__file__).parent
+_SHARED: Final = ("project", "labels", "userLabels")
+_LONGEST: Final = 160
+
+
+def inventory(stack: str) -> str:
+    """The text of an environment's file."""
+    lines = sorted(
+        f"{json.dumps(f'{one.type} {one.name}')}: {json.dumps(_known(one.inputs), sort_keys=True)}"
+        for one in environment(stack).resources
+        if one.custom
+    )
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _known(inputs: Any) -> dict[str, Any]:
+    return {name: _short(value) for name, value in inputs.items() if name not in _SHARED}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _short(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    if isinstance(value, str) and (len(value) > _LONGEST or "\n" in value):
+        return f"{len(value)} characters, sha256 {hashlib.sha256(value.encode()).hexdigest()[:12]}"
+    return value
+
+
+if __name__ == "__main__":
+    for name in ENVIRONMENTS:
+        (FOLDER / f"{name}.json").write_text(inventory(name))
