@@ -218,7 +218,7 @@ def batch_alerts(environment: str, metric: str, settings: OperationsSettings) ->
         f"""In the last {hours} hours no batch run has ended with the exit code 0, so that the stores' answers are old.
 
 1. Has one begun at all? In the logs: `{lines}`
-2. Is the machine up, and its timer on? `systemctl list-timers` on it.
+2. Is the machine up, and what does the job say? `pulumi stack output batch` has the command, `jobLog`.
 3. Does a run take longer than the time between two? Make the machine larger, or set `batch` to `dataproc`.""",
     )
 

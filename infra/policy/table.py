@@ -12,8 +12,8 @@ _HEAD: Final = """# Rules for what is declared
 
 Made by `python -m infra.policy.table docs/policies.md` from `infra/policy/`.
 
-`pulumi preview --policy-pack infra/policy` fails where a resource breaks one; there are no exceptions. CIS GCP is the CIS
-Google Cloud Platform Foundation Benchmark 3.0.0, CIS Docker the CIS Docker Benchmark 1.6.0, CKV a check of Checkov.
+`pulumi preview --policy-pack infra/policy` fails where a resource breaks one; there are no exceptions. CIS GCP is the
+CIS Google Cloud Platform Foundation Benchmark 3.0.0, CIS Docker the CIS Docker Benchmark 1.6.0, CKV a check of Checkov.
 """
 
 
