@@ -8,7 +8,15 @@ from pulumi import automation
 from pulumi.automation import OpType
 
 from tests.infra.engine.stand_in.cloud import Cloud
-from tests.infra.engine.workbench import GOOGLE_PROJECT, PLACE, Workbench, changes, left_over, stored_secrets
+from tests.infra.engine.workbench import (
+    GOOGLE_PROJECT,
+    PLACE,
+    Workbench,
+    changes,
+    expect_no_change,
+    left_over,
+    stored_secrets,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_200)]
 
@@ -50,7 +58,7 @@ def test_up_makes_what_the_preview_said(deployed: Deployed) -> None:
 
 def test_a_refresh_and_a_second_up_change_nothing(deployed: Deployed) -> None:
     before = deployed.cloud().calls()
-    assert changes(deployed.stack.up(refresh=True)) == {}
+    expect_no_change(deployed.stack.up(refresh=True))
     assert deployed.cloud().calls() == before
 
 
@@ -77,6 +85,18 @@ def test_a_change_of_code_updates_the_running_job_in_place(deployed: Deployed) -
     assert job.properties["containerSpecGcsPath"].endswith(f"-{after[image].removeprefix('sha256:')}.json")
 
 
+def test_a_preview_warns_of_a_setting_that_would_end_the_running_job(deployed: Deployed) -> None:
+    workers, said = "shop-analytics:stream.maxWorkers", list[str]()
+    asked = deployed.stack.get_config(workers, path=True)
+    deployed.stack.set_config(workers, automation.ConfigValue("9"), path=True)
+    try:
+        expected = deployed.stack.preview(on_output=said.append).change_summary
+    finally:
+        deployed.stack.set_config(workers, asked, path=True)
+    assert f"maxWorkers of the streaming job changes from {asked.value} to 9" in "\n".join(said)
+    assert expected.get(OpType.REPLACE) == 1
+
+
 def test_a_change_from_outside_is_seen_by_a_refresh_and_put_right_by_up(deployed: Deployed) -> None:
     with deployed.cloud().changing() as resources:
         changed = next(one for one in resources.values() if one.type == SUBSCRIPTION)
@@ -100,4 +120,4 @@ def test_the_outputs_name_what_there_is(deployed: Deployed) -> None:
 def test_destroy_leaves_nothing(deployed: Deployed) -> None:
     deployed.stack.destroy()
     assert left_over(deployed.workbench, ENVIRONMENT) == []
-    assert not deployed.stack.export_stack().deployment.get("resources")
+    assert not (deployed.stack.export_stack().deployment or {}).get("resources")

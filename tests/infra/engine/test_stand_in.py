@@ -70,7 +70,8 @@ class _Engine:
     def read(self, kind: str, identity: str) -> dict[str, Any]:
         """The properties that a resource has; none if it does not exist."""
         answer = self._stub.Read(provider_pb2.ReadRequest(urn=_urn(kind), id=identity))
-        return json_format.MessageToDict(answer.properties)
+        properties: dict[str, Any] = json_format.MessageToDict(answer.properties)
+        return properties
 
     def delete(self, kind: str, identity: str, properties: dict[str, Any]) -> None:
         """Remove a resource."""
@@ -121,7 +122,7 @@ def test_two_of_one_name_cannot_be(engine: _Engine) -> None:
 
 
 def test_a_role_can_be_granted_twice(engine: _Engine, cloud: Cloud) -> None:
-    role = {"bucket": "orders", "role": "roles/storage.objectViewer", "member": "user:a@example.com"}
+    role: dict[str, Any] = {"bucket": "orders", "role": "roles/storage.objectViewer", "member": "user:a@example.com"}
     kind = "gcp:storage/bucketIAMMember:BucketIAMMember"
     assert engine.create(kind, **role)[0] == engine.create(kind, **role)[0]
     assert len(cloud.resources()) == 1
@@ -139,9 +140,9 @@ def test_a_service_must_be_enabled_before_it_is_used(engine: _Engine) -> None:
     ("given", "reason"),
     [({}, "deletionProtection is on"), ({"deletionPolicy": "PREVENT"}, "deletionPolicy is PREVENT")],
 )
-def test_what_is_protected_stays(engine: _Engine, cloud: Cloud, given: dict[str, str], reason: str) -> None:
+def test_what_is_protected_stays(engine: _Engine, cloud: Cloud, given: dict[str, Any], reason: str) -> None:
     engine.create(SERVICE, service="bigquery.googleapis.com")
-    table = {"datasetId": "shop", "tableId": "events"}
+    table: dict[str, Any] = {"datasetId": "shop", "tableId": "events"}
     identity, properties = engine.create(TABLE, **table, **given)
     with pytest.raises(grpc.RpcError, match=reason):
         engine.delete(TABLE, identity, properties)

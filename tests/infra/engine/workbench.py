@@ -108,6 +108,11 @@ def changes(result: automation.UpResult | automation.RefreshResult | automation.
     return {str(done): count for done, count in counts.items() if done != "same"}
 
 
+def expect_no_change(result: automation.UpResult) -> None:
+    """Fail with what the CLI said if an operation changed anything."""
+    assert changes(result) == {}, result.stdout
+
+
 def stored_secrets(cloud: Cloud) -> list[str]:
     """The values that Secret Manager keeps."""
     return [one.properties["secretData"] for one in cloud.resources() if "secretData" in one.properties]
