@@ -11,7 +11,7 @@ from app.analytics.views import VIEWS, compile_answer, compile_view
 from app.events.schema import EVENT_LOG, EVENTS
 from app.events.warehouse import TABLES
 from tests.analytics.answers import ask, rows_of
-from tests.analytics.engines import DuckDb
+from tests.analytics.engines import BigQuery, DuckDb
 from tests.analytics.events import generated_events
 
 SINCE = datetime(2019, 1, 1, tzinfo=UTC)
@@ -48,6 +48,16 @@ def logged(duckdb_engine: DuckDb, events: pa.Table) -> DuckDb:
 def test_an_answer_from_the_logs_is_that_from_the_events(logged: DuckDb, name: str) -> None:
     found = logged.query(compile_answer(name, "shop", "duckdb", since=SINCE))
     assert rows_of(QUESTIONS[name], found) == ask(name, logged)
+
+
+@pytest.mark.integration
+def test_bigquery_answers_from_the_logs_too(logged: DuckDb, bigquery_engine: BigQuery, events: pa.Table) -> None:
+    columns = [events.column(name) for name in EVENTS.names]
+    log = pa.table([*columns, ["a.csv"] * len(events), range(len(events)), [SINCE] * len(events)], EVENT_LOG)
+    bigquery_engine.load("shop.event_log", pa.concat_tables([log, log]))
+    for name in ("daily_revenue", "session_funnel"):
+        found = bigquery_engine.query(compile_answer(name, "shop", since=SINCE))
+        assert rows_of(QUESTIONS[name], found) == ask(name, logged), name
 
 
 def test_what_is_before_the_beginning_is_left_out(logged: DuckDb, events: pa.Table) -> None:
