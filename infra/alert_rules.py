@@ -19,7 +19,7 @@ from infra.settings.operations import OperationsSettings
 _JOB: Final = 'monitored_resource="dataflow_job",job_name="${job}"'
 _MACHINE: Final = 'monitored_resource="gce_instance",instance_name="${machine}"'
 _DISKS: Final = (
-    'monitored_resource="gce_instance",metadata_system_name="${machine}",device_name=~"sda1|sd[b-z].*|nvme.*"'
+    'monitored_resource="gce_instance",metadata_system_name="${machine}",device_name!~"dm-.*|loop.*|sda([2-9]|1.)"'
 )
 """What can be written on. The system's own parts of Container-Optimized OS are always full."""
 _JOB_LOGS: Final = (
