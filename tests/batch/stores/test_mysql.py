@@ -41,7 +41,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Load:
-    data = b"".join(generate(Generated(events=20_000, seed=3, days=3, bad=0.01, header=False)))
+    data = b"".join(generate(Generated(events=20_000, seed=3, days=3, bad=0.2, header=False)))
     return prepared(tmp_path_factory.mktemp("generated"), data)
 
 

@@ -52,9 +52,8 @@ _COUNTS: Final = """
     ORDER BY number
 """
 _FIRST_OF_PART: Final = f"""
-    SELECT reason, row_number() OVER (PARTITION BY reason ORDER BY source, source_row) AS number, field, source,
-        source_row, raw
-    FROM rows QUALIFY number <= {KEPT_BAD_EVENTS}
+    SELECT reason, field, source, source_row, raw
+    FROM rows QUALIFY row_number() OVER (PARTITION BY reason ORDER BY source, source_row) <= {KEPT_BAD_EVENTS}
 """  # noqa: S608 - our own names
 _FIRST: Final = f"""
     SELECT reason, row_number() OVER (PARTITION BY reason ORDER BY source, source_row) AS number, field, source,
