@@ -92,8 +92,10 @@ def _parsed(line: str, number: int) -> Mapping[str, Any]:
 
 def _take_step(metadata: Mapping[str, Any], steps: dict[str, Step]) -> None:
     operation = metadata["op"]
-    # The root stands for the stack itself; of a replacement there is one step more that says so.
-    if operation in _UNCHANGED | _PARTS_OF_REPLACEMENT or metadata["type"] == "pulumi:pulumi:Stack":
+    state = metadata.get("new") or metadata.get("old") or {}
+    # A component is nothing by itself, nor is a provider; of a replacement there is one step more that says so.
+    is_thing = state.get("custom", True) and not metadata["type"].startswith("pulumi:")
+    if operation in _UNCHANGED | _PARTS_OF_REPLACEMENT or not is_thing:
         return
     paths = metadata.get("detailedDiff") or metadata.get("diffs") or ()
     properties = tuple(sorted({path.partition(".")[0].partition("[")[0] for path in paths}))

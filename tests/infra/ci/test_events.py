@@ -46,6 +46,13 @@ def test_what_the_program_warns_of_is_read() -> None:
     assert warning.startswith("maxWorkers o")
 
 
+def test_components_and_providers_are_no_things() -> None:
+    component = {"op": "create", "urn": "a::b", "type": "shop:infra:Network", "new": {"custom": False}}
+    provider = {"op": "create", "urn": "a::c", "type": "pulumi:providers:docker", "new": {"custom": True}}
+    lines = [json.dumps({"resourcePreEvent": {"metadata": metadata}}) for metadata in (component, provider)]
+    assert read_events([*lines, step("create", "d")]).steps == (Step("create", "gcp:storage/bucket:Bucket", "d", ()),)
+
+
 def test_a_refresh_is_read_by_what_it_found() -> None:
     lines = [
         step("refresh", "a"),
