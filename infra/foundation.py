@@ -9,7 +9,7 @@ from infra.network import Network, NetworkArgs
 from infra.order import after
 from infra.place import Place
 from infra.registry import Registry, RegistryArgs
-from infra.services import Services, ServicesArgs
+from infra.services import Services, ServicesArgs, services_of
 from infra.settings import Settings
 from infra.storage import Storage, StorageArgs
 
@@ -37,10 +37,9 @@ class Foundation(pulumi.ComponentResource):
         super().__init__("shop:infra:Foundation", name, None, opts)
         settings, place = args.settings, args.settings.place
         child = pulumi.ResourceOptions(parent=self)
-        services = Services(place.name("services"), ServicesArgs(place), child)
-        encryption = Encryption(
-            place.name("encryption"), EncryptionArgs(place, settings.security.kms_key), after(services, within=self)
-        )
+        services = Services(place.name("services"), ServicesArgs(place, tuple(services_of(settings))), child)
+        used = EncryptionArgs(place, settings.security.kms_key, services)
+        encryption = Encryption(place.name("encryption"), used, after(services, within=self))
         self.place, self.key = place, encryption.key
         self.ready = after(services, encryption)
         made = after(services, encryption, within=self)

@@ -1,5 +1,6 @@
 """The services of Google Cloud that the project needs, switched on."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,47 +8,59 @@ import pulumi
 from pulumi_gcp import projects
 
 from infra.place import Place
+from infra.settings import Settings
 
-SERVICES: Final = (
+_ALWAYS: Final = (
     "artifactregistry",
-    "bigquery",
-    "bigquerystorage",
-    "billingbudgets",
-    "cloudbilling",
-    "cloudkms",
     "cloudresourcemanager",
-    "cloudscheduler",
     "compute",
-    "dataflow",
-    "dataproc",
     "iam",
     "iamcredentials",
     "iap",
     "logging",
     "monitoring",
     "oslogin",
-    "pubsub",
-    "secretmanager",
     "serviceusage",
     "storage",
-    "sts",
 )
-"""By the first part of their names."""
+_STREAM: Final = ("bigquery", "bigquerystorage", "dataflow", "pubsub")
+_BATCH: Final = ("secretmanager",)
+
+
+def services_of(settings: Settings) -> Iterator[str]:
+    """The services that an environment needs, by the first part of their names, and no other."""
+    yield from _ALWAYS
+    if settings.stream.enabled:
+        yield from _STREAM
+    if settings.batch.on_google_cloud:
+        yield from _BATCH
+    if settings.batch.run == "dataproc":
+        yield from ("cloudscheduler", "dataproc")
+    if settings.security.kms_key:
+        yield "cloudkms"
+    if settings.operations.billing_account:
+        yield from ("billingbudgets", "cloudbilling")
+    if settings.ci.repository:
+        yield "sts"
 
 
 @dataclass(frozen=True)
 class ServicesArgs:
-    """Where the services are switched on."""
+    """Where services are switched on, by the first part of their names."""
 
     place: Place
+    names: tuple[str, ...]
 
 
 class Services(pulumi.ComponentResource):
     """Enabled services. They stay enabled when the environment is removed, as others in the project may use them."""
 
+    names: tuple[str, ...]
+
     def __init__(self, name: str, args: ServicesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("shop:infra:Services", name, None, opts)
-        for service in SERVICES:
+        self.names = args.names
+        for service in args.names:
             projects.Service(
                 f"{name}-{service}",
                 project=args.place.project,

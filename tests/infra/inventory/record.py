@@ -6,7 +6,7 @@ After a change that is meant, write the files anew and look at the difference:
     git diff tests/infra/inventory
 
 Long texts, such as queries and dashboards, stand there by their length and a hash. Inputs that all resources of an
-environment share are left out: the project and the labels.
+environment share are left out: the project and the labels; so are the repository's place and the hash of its code.
 """
 
 import hashlib
@@ -14,6 +14,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from infra.local_image import content_hash
+from tests.infra.declared import ROOT
 from tests.infra.environments import environment
 
 ENVIRONMENTS: Final = ("dev", "staging", "prod", "local")
@@ -29,7 +31,9 @@ def inventory(stack: str) -> str:
         for one in environment(stack).resources
         if one.custom
     )
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+    content = content_hash(ROOT)
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    return text.replace(content, "CONTENT").replace(content[:12], "CONTENT").replace(str(ROOT), "REPOSITORY")
 
 
 def _known(inputs: Any) -> dict[str, Any]:
