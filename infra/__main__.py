@@ -1,7 +1,8 @@
 """The program that `pulumi up` runs: what is in an environment, and what goes from where to where.
 
-streaming   event files -> Publisher -> Messages -> StreamJob -> Warehouse -> dashboards, and an archive
-batch       event files -> the job and its stores, on a machine, on Dataproc or on this computer
+    streaming   event files -> Publisher -> Messages -> StreamJob -> Warehouse -> dashboards, and an archive
+    batch       event files -> the job and its stores, on a machine, on Dataproc or on this computer
+What differs between environments is a setting in their files.
 """
 
 import sys
@@ -32,9 +33,9 @@ stream = batch = None
 
 if settings.on_google_cloud:
     ground = Foundation(place.name("foundation"), FoundationArgs(settings))
+    key, ready = ground.key, ground.ready
 
 if settings.stream.enabled:
-    key, ready = ground.key, ground.ready
     image = Image(place.name("stream"), ImageArgs(ground.registry, "app/stream/Dockerfile"), ready)
     messages = Messages(place.name("messages"), MessagesArgs(place, settings.messages, key), ready)
     warehouse = Warehouse(place.name("warehouse"), WarehouseArgs(place, settings.warehouse, security, key), ready)
@@ -47,8 +48,7 @@ if settings.stream.enabled:
     stream_outputs(ground, messages, warehouse, reader, job)
 
 if settings.batch.on_google_cloud:
-    stores = CloudBatchArgs(settings.batch, ground, security.deletion_protection)
-    batch = CloudBatch(place.name("batch"), stores, ground.ready)
+    batch = CloudBatch(place.name("batch"), CloudBatchArgs(settings.batch, ground, security.deletion_protection), ready)
     cloud_batch_outputs(place, batch, settings.batch.port_offset)
 
 if settings.batch.run == "local":
@@ -56,4 +56,4 @@ if settings.batch.run == "local":
     local_batch_outputs(place.environment, LocalBatch(place.name("batch"), here))
 
 if settings.on_google_cloud:
-    Operations(place.name("operations"), OperationsArgs(settings, ground, stream, batch), ground.ready).export()
+    Operations(place.name("operations"), OperationsArgs(settings, ground, stream, batch), ready).export()
