@@ -160,3 +160,16 @@ def test_it_runs_with_itself_and_this_python_first_on_the_path(tmp_path: Path) -
     environment = Pulumi(tmp_path / "pulumi", "3.300.1").environment({"PATH": "/usr/bin", "KEPT": "yes"})
     assert environment["PATH"].split(os.pathsep) == [str(tmp_path), str(Path(sys.executable).parent), "/usr/bin"]
     assert environment["KEPT"] == "yes"
+
+
+@pytest.mark.integration
+def test_the_script_gives_all_that_it_is_told_to_the_cli() -> None:
+    try:
+        pulumi = get_pulumi()
+    except PulumiMissing as missing:
+        pytest.skip(f"unavoidable: {missing}")
+    script = Path(module.__file__).parents[2] / "scripts" / "pulumi"
+    run = [sys.executable, str(script)]
+    said = subprocess.run([*run, "version"], capture_output=True, text=True, timeout=300, check=True).stdout
+    assert said.strip() == f"v{pulumi.version}"
+    assert subprocess.run([*run, "no-such-command"], capture_output=True, timeout=300, check=False).returncode != 0
