@@ -162,6 +162,8 @@ def test_it_runs_with_itself_and_this_python_first_on_the_path(tmp_path: Path) -
     assert environment["KEPT"] == "yes"
 
 
+# Where the CLI has to be built, this takes as long.
+@pytest.mark.timeout(3_600)
 @pytest.mark.integration
 def test_the_script_gives_all_that_it_is_told_to_the_cli() -> None:
     try:

@@ -6,7 +6,8 @@ import pytest
 
 from tests.infra.engine.workbench import Workbench
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+# Where the CLI has to be built, the first test waits for it.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3_600)]
 
 STACK = "local"
 

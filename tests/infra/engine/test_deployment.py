@@ -18,7 +18,8 @@ from tests.infra.engine.workbench import (
     stored_secrets,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_200)]
+# Where the CLI has to be built, the first test waits for it.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3_600)]
 
 ENVIRONMENT = "dev"
 IMAGE = "docker-build:index:Image"

@@ -13,7 +13,8 @@ from pulumi import automation
 from tests.infra.engine.stand_in.cloud import Cloud, Fault
 from tests.infra.engine.workbench import PLACE, POLICIES, Workbench, changes, expect_no_change, left_over
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_200)]
+# Where the CLI has to be built, the first test waits for it.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3_600)]
 
 JOB = "gcp:dataflow/flexTemplateJob:FlexTemplateJob"
 NETWORK = "gcp:compute/network:Network"

@@ -7,7 +7,8 @@ from pulumi_gcp import storage
 
 from tests.infra.engine.workbench import PLACE, POLICIES, Workbench
 
-pytestmark = pytest.mark.integration
+# Where the CLI has to be built, the first test waits for it.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3_600)]
 
 
 def _with_an_open_bucket() -> None:

@@ -71,7 +71,8 @@ class Workbench:
     ) -> automation.Stack:
         """Make a stack of the program; `settings` are given by their full keys, on top of the environment's own.
 
-        The program runs in this process, which imports the SDKs once. `program` is another one in its place.
+        The program runs in this process, which imports the SDKs once; the images are built from the copy. `program` is
+        another one in its place.
         """
         workspace = automation.LocalWorkspaceOptions(
             work_dir=str(self.project), env_vars=self.environment(name), pulumi_command=self.command()
@@ -83,9 +84,9 @@ class Workbench:
 
     def command(self) -> automation.PulumiCommand:
         """The CLI as the Automation API wants it."""
-        command = automation.PulumiCommand(root=str(self.pulumi.program.parents[1]), skip_version_check=True)
-        command.command = str(self.pulumi.program)
-        return command
+        # It asks for a folder with `bin/pulumi`, which a link to the CLI may not be in.
+        folder = self.pulumi.program.resolve().parents[1]
+        return automation.PulumiCommand(root=str(folder), skip_version_check=True)
 
 
 def set_up(folder: Path, pulumi: Pulumi) -> Workbench:
