@@ -9,8 +9,6 @@ from typing import Final
 import pulumi
 import pulumi_docker as docker
 
-from infra.image import CONTEXT
-
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _CONTENT: Final = ("app", "pyproject.toml", "requirements.lock")
 """What `.dockerignore` lets through."""
@@ -38,7 +36,11 @@ class LocalImage(pulumi.ComponentResource):
             name,
             # Another name for another content: the old image is removed by its name, after the new one was built.
             name=f"{name}:{content[:_DIGITS]}",
-            build=docker.RemoteImageBuildArgs(context=CONTEXT, dockerfile=args.dockerfile),
+            # Full paths, as the Dockerfile's is taken from where Pulumi runs by one builder, and from the context by
+            # another. The builder `default` is the daemon's own; any other would first pull an image of itself.
+            build=docker.RemoteImageBuildArgs(
+                context=str(_ROOT), dockerfile=str(_ROOT / args.dockerfile), builder="default"
+            ),
             triggers={"content": content},
             opts=pulumi.ResourceOptions(parent=self),
         )

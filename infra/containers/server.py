@@ -76,6 +76,8 @@ class Server(pulumi.ComponentResource):
             ports=[docker.ContainerPortArgs(internal=spec.port, external=port, ip=args.address, protocol="tcp")]
             if spec.port
             else None,
+            # Docker names what is left out by the one or the other name, from version to version.
+            network_mode="bridge",
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=args.network, aliases=[spec.role])],
             memory=spec.memory_mb,
             memory_swap=spec.memory_mb,

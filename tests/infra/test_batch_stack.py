@@ -54,7 +54,8 @@ def test_no_container_is_root_or_can_become_it(containers: Mapping[str, Resource
         assert int(container.inputs["user"].split(":")[0]) > 0
         assert container.inputs["capabilities"] == {"drops": ["ALL"]}
         assert container.inputs["securityOpts"] == ["no-new-privileges:true"]
-        assert not {"privileged", "networkMode", "pidMode", "devices"} & set(container.inputs)
+        assert container.inputs["networkMode"] == "bridge"
+        assert not {"privileged", "pidMode", "devices"} & set(container.inputs)
 
 
 def test_no_password_is_in_an_environment_or_on_a_command_line(containers: Mapping[str, Resource]) -> None:
