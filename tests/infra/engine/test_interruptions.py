@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -68,9 +69,17 @@ def _hang(workbench: Workbench, stack: automation.Stack) -> subprocess.Popen[byt
         time.sleep(0.2)
     cloud.break_on()
     # All else that can be made is made by then; the state in files does not survive a kill while it is written.
-    while time.time() - max(file.stat().st_mtime for file in (workbench.folder / "state").rglob("*")) < _QUIET_SECONDS:
+    while time.time() - _last_write(workbench.folder / "state") < _QUIET_SECONDS:
         time.sleep(0.2)
     return process
+
+
+def _last_write(folder: Path) -> float:
+    times = [folder.stat().st_mtime]
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # replaced in this moment
+            times.append(file.stat().st_mtime)
+    return max(times)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
