@@ -80,6 +80,14 @@ def test_real_rows_are_held_as_an_independent_calculation_finds_them(
         assert shown(server) == of(real)
 
 
+def test_no_events_are_empty_tables_and_a_run_without_times(server: MysqlServer, spark: Any, tmp_path: Path) -> None:
+    empty = prepared(tmp_path / "empty", b"")
+    load(settings_of(server), spark, empty)
+    assert ask(server, "SELECT first_event, last_event FROM shop.runs ORDER BY run DESC LIMIT 1") == [(None, None)]
+    for table in ("activity", "visitors", "brands", "top_brands", "bad_events"):
+        assert ask(server, f"SELECT COUNT(*) FROM shop.{table}") == [(0,)]
+
+
 def test_names_that_differ_in_any_byte_stay_different(server: MysqlServer, spark: Any, named: Load) -> None:
     load(settings_of(server), spark, named)
     assert shown(server) == of(named)

@@ -1,5 +1,10 @@
 """The tables' definitions, read as MySQL's own SQL, since no MySQL server can be had from a registry."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import sqlglot
 from sqlglot import expressions as sql
@@ -47,3 +52,15 @@ def test_grants_are_of_two_users_with_few_rights() -> None:
     ]
     assert "ALTER USER 'loader'@'%' IDENTIFIED BY 'it''s \\\\ a `secret`' REQUIRE NONE" in statements
     assert "secret" not in repr(User("loader", "secret"))
+
+
+def test_the_grants_of_a_server_are_printed_with_passwords_from_the_environment() -> None:
+    command = [sys.executable, "-m", "app.batch.stores.mysql.grants"]
+    root = Path(__file__).parents[3]
+    plain = {name: value for name, value in os.environ.items() if "MYSQL" not in name}
+    given = {"MYSQL_PASSWORD": "one", "GRAFANA_MYSQL_PASSWORD": "two", "MYSQL_TLS_CA": "ca.pem"}
+    printed = subprocess.run(command, cwd=root, env=plain | given, capture_output=True, text=True, check=True).stdout
+    assert "ALTER USER 'grafana'@'%' IDENTIFIED BY 'two' REQUIRE SSL;\n" in printed
+    refused = subprocess.run(command, cwd=root, env=plain, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "MYSQL_PASSWORD and GRAFANA_MYSQL_PASSWORD" in refused.stderr
