@@ -1,4 +1,4 @@
-"""The Redis store where it works: in Spark's executors, and in the whole job."""
+"""The Redis store where it works, in Spark's executors; what it holds against the answers to the questions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from app.events.generator import Settings, generate
 from app.local.emulators import environment
 from app.local.java import get_java
 from app.local.redis import RedisServer, redis_server
-from tests.batch.job_process import ROOT, expected, jobs
+from tests.batch.job_process import ROOT, expected
 from tests.batch.stores.redis_loads import (
     client_of,
     content,
@@ -49,8 +49,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield session
 
 
-def test_executors_write_what_one_process_writes(server: RedisServer, spark: Any, tmp_path: Path) -> None:
-    ingested, events = stage(tmp_path, b"".join(generate(Settings(events=20_000, seed=4, days=5, bad=0.02))))
+def test_executors_write_what_one_process_writes_and_the_questions_answer(
+    server: RedisServer, spark: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.csv"
+    file.write_bytes(b"".join(generate(Settings(events=20_000, seed=4, days=5, bad=0.02))))
+    ingested, events = stage(tmp_path / "staged", file.read_bytes())
     settings = settings_of(server)
     load(settings, ingested, events)
     by_one = content(server)
@@ -60,6 +64,7 @@ def test_executors_write_what_one_process_writes(server: RedisServer, spark: Any
         fill(store, ingested, events)
         store.commit()
     assert content(server) == by_one
+    _check_against_answers(server, [file])
 
 
 def test_a_server_that_executors_cannot_reach_is_named_without_a_stack_trace(
@@ -71,15 +76,6 @@ def test_a_server_that_executors_cannot_reach_is_named_without_a_stack_trace(
         with pytest.raises(StoreError, match="is full; raise its maxmemory") as told:
             store.write_events(spark, ingested)
         assert "Traceback" not in str(told.value)
-
-
-def test_the_job_loads_redis_beside_the_embedded_store(server: RedisServer, tmp_path: Path) -> None:
-    file = tmp_path / "events.csv"
-    file.write_bytes(b"".join(generate(Settings(events=20_000, seed=8, days=3, bad=0.01))))
-    with jobs(tmp_path, **server.environment) as job:
-        outcome = job.run("--events", file, "--out", tmp_path / "out", "--stores", "embedded,redis")
-    assert outcome.code == 0, outcome.said
-    _check_against_answers(server, [file])
 
 
 @pytest.mark.skipif(not all(file.exists() for file in REAL), reason=f"{UNAVOIDABLE}the real rows are not here")
