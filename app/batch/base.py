@@ -39,8 +39,9 @@ class Base:
 
     run: str
     out: str
-    """Whose results these are: the folder of the embedded store, or empty."""
+    """Whose results these are: the folder of the embedded store, or empty where the staging folder is within it."""
     folder: str
+    """The run's staging folder."""
     sources: tuple[Source, ...]
     parts: tuple[Part, ...]
 
@@ -71,7 +72,7 @@ def read_base(staging: str, out: str) -> Base | None:
         base = Base(
             found["run"],
             found["out"],
-            found["folder"],
+            root.path(found["folder"]),
             tuple(Source(**source) for source in found["sources"]),
             tuple(_part(part) for part in found["parts"]),
         )
@@ -90,8 +91,10 @@ def read_base(staging: str, out: str) -> Base | None:
 
 
 def write_base(staging: str, base: Base) -> None:
-    """Make a run the base. Raises OSError."""
-    Folder(staging).swap_bytes(_FILE, json.dumps(asdict(base)).encode())
+    """Make a run the base, whose folder is in the staging folder. Raises OSError."""
+    # Its name alone, so that the folders may be moved.
+    kept = asdict(base) | {"folder": base.folder.rpartition("/")[2]}
+    Folder(staging).swap_bytes(_FILE, json.dumps(kept).encode())
 
 
 def base_run(staging: str) -> str | None:

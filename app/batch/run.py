@@ -122,7 +122,7 @@ def _replaced(settings: Settings, base: Base | None) -> tuple[str, ...]:
 
 
 def _out(settings: Settings) -> str:
-    return str(settings.out.absolute()) if settings.out else ""
+    return str(settings.out.absolute()) if settings.out and settings.staging else ""
 
 
 def _keep(settings: Settings, run: Run, ingested: Ingested, before: Base | None) -> None:

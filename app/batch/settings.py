@@ -121,4 +121,4 @@ class Settings:
     @property
     def staging_root(self) -> str:
         """The folder or gs:// address below which the run's staging folder is."""
-        return self.staging or str(Path(self.out or "").absolute() / _STAGING)
+        return (self.staging or str(Path(self.out or "").absolute() / _STAGING)).rstrip("/")

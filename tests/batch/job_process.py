@@ -128,8 +128,8 @@ def left_over(out: Path) -> list[str]:
     """What is in the staging folder beside the events that the next run may add to."""
     staging = out / ".staging"
     base = json.loads((staging / "base.json").read_text())["folder"]
-    inside = [path.name for path in Path(base).iterdir() if path.name not in KEPT]
-    return inside + [path.name for path in staging.iterdir() if path.name not in ("base.json", Path(base).name)]
+    inside = [path.name for path in (staging / base).iterdir() if path.name not in KEPT]
+    return inside + [path.name for path in staging.iterdir() if path.name not in ("base.json", base)]
 
 
 def expected(files: Sequence[Path]) -> tuple[dict[str, pa.Table], Ledger]:

@@ -186,6 +186,16 @@ def test_files_of_the_base_are_linked_not_copied(tmp_path: Path) -> None:
     assert Path(first.folder.path(file)).samefile(second.folder.path(file))
 
 
+def test_a_staging_folder_may_be_moved(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "here")
+    shop.root.mkdir()
+    shop.write("a.csv", [row(1), row(2)])
+    before = events(shop.run(["a.csv"], add=False))
+    moved = Shop(shop.root.rename(tmp_path / "there"), runs=shop.runs)
+    moved.base = read_base(str(moved.root), "")
+    assert events(moved.run([], add=True)) == before
+
+
 def test_a_base_is_of_one_folder_of_results(tmp_path: Path) -> None:
     write_base(str(tmp_path), Base("run", "/one/out", "", (), ()))
     with pytest.raises(SettingsError, match="keeps the events of /one/out; give each --out another"):
