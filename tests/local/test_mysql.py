@@ -114,6 +114,19 @@ def test_a_machine_without_a_server_is_told_what_to_do(tmp_path: Path, monkeypat
         get_mysql_program()
 
 
+def test_a_download_that_is_another_file_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if (os.uname().sysname, os.uname().machine) != ("Linux", "x86_64"):
+        pytest.skip("unavoidable: the server of Maven is for Linux on x86-64 alone")
+    (tmp_path / "other.jar").write_bytes(b"not it")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(mysql_program, "_SYSTEM_FOLDERS", ())
+    monkeypatch.setattr(mysql_program, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(mysql_program, "JAR", (tmp_path / "other.jar").as_uri())
+    with pytest.raises(ServerError, match=r"has the hash .* it is not used"):
+        get_mysql_program()
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_program_that_does_not_run_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.setattr(mysql_program, "_SYSTEM_FOLDERS", ())

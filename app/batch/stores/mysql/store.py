@@ -115,7 +115,10 @@ class MysqlStore:
     def commit(self) -> None:
         """Swap the tables of the run in, all in one statement, and drop those of the run before."""
         self._try("swapped", self._swap)
-        self._try("cleared", self._drop_staged)
+        try:
+            self._try("cleared", self._drop_staged)
+        except BatchError as error:  # readers have the run already
+            _log.warning("tables of the run before are left to the next run to drop: %s", error)
 
     def close(self) -> None:
         """Drop what was not swapped in, and let other runs in."""
