@@ -69,7 +69,7 @@ class Server(pulumi.ComponentResource):
             hostname=spec.role,
             image=image,
             command=list(spec.command) if spec.command else None,
-            envs=[pulumi.Output.concat(key, "=", value) for key, value in sorted(spec.environment.items())],
+            envs=[pulumi.Output.concat(key, "=", value) for key, value in sorted(spec.environment.items())] or None,
             user=spec.user,
             uploads=[self._upload(file) for file in spec.files],
             volumes=self._volumes(),

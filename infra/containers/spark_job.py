@@ -16,7 +16,7 @@ STORES: Final = ("mysql", "redis", "cassandra")
 _EVENTS: Final = "/events"
 _USER: Final = "1099:1099"
 """As in the image; Dataproc wants this number."""
-_FIRST_RUN_SECONDS: Final = 3_600
+_START_SECONDS: Final = 60
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def store_environment(host: pulumi.Input[str] | None = None) -> dict[str, pulumi
 
 def spark_job(passwords: Passwords, settings: BatchSettings, args: JobArgs) -> Spec:
     """The job's container, which `pulumi up` waits for until its first run has ended, where it runs at its start."""
-    patience = _FIRST_RUN_SECONDS if settings.run_at_start else 180
+    patience = settings.first_run_minutes * 60 if settings.run_at_start else _START_SECONDS
     return Spec(
         role="batch-job",
         image=args.image,

@@ -44,7 +44,10 @@ class BatchSettings:
     run_at_start: bool = setting(
         False,
         switch(),
-        "whether the job also runs when its container starts; `pulumi up` then waits for it and fails with it",
+        "whether the job also runs when its container starts; `pulumi up` waits for it, and fails with it",
+    )
+    first_run_minutes: int = setting(
+        15, integer(1, 1_440, 15), "how long `pulumi up` waits for a run at the start, before it counts as failed"
     )
     machine_type: str = setting("e2-highmem-4", MACHINE_TYPE, "machine type of the batch host")
     data_disk_gb: int = setting(200, integer(10, 65_536, 200), "size of the stores' disk; it can only grow")

@@ -60,7 +60,7 @@ def test_no_container_is_root_or_can_become_it(containers: Mapping[str, Resource
 
 def test_no_password_is_in_an_environment_or_on_a_command_line(containers: Mapping[str, Resource]) -> None:
     for container in containers.values():
-        assert not PASSWORD.search(str(container.inputs["envs"]) + str(container.inputs.get("command")))
+        assert not PASSWORD.search(str(container.inputs.get("envs")) + str(container.inputs.get("command")))
 
 
 def test_only_its_own_user_reads_a_file_with_a_password(containers: Mapping[str, Resource]) -> None:
@@ -188,7 +188,7 @@ def test_the_jobs_command_is_one_that_it_takes(containers: Mapping[str, Resource
 
 def test_up_waits_for_the_first_run_where_it_is_at_the_start() -> None:
     job = JobArgs(JOB_IMAGE, "", "local", folder="/home/me/events")
-    settings = BatchSettings(run="local", events="/home/me/events", run_at_start=True)
+    settings = BatchSettings(run="local", events="/home/me/events", run_at_start=True, first_run_minutes=60)
     container = stack(settings, job).one(CONTAINER, "dev-batch-job")
     assert "--now" in container.inputs["command"]
     assert container.inputs["healthcheck"]["startPeriod"] == "1h0m0s"
