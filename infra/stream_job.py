@@ -62,7 +62,7 @@ class StreamJob(pulumi.ComponentResource):
             project=place.project,
             region=place.region,
             container_spec_gcs_path=pulumi.Output.concat(
-                "gs://", args.ground.storage.staging, "/", template.output_name
+                "gs://", args.ground.storage.staging, "/", template.name
             ),
             sdk_container_image=args.image.ref,
             parameters=self._parameters(),
