@@ -13,6 +13,7 @@ and the view compares events of equal time only.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import ibis
@@ -35,6 +36,7 @@ class View:
     build: Callable[[dict[str, ir.Table]], ir.Table]
 
 
+@cache
 def compile_view(name: str, dataset: str, dialect: Dialect = "bigquery", *, since: datetime | None = None) -> str:
     """Give the query of a view; `dataset` (`dataset` or `project.dataset`) holds the logs.
 
@@ -44,6 +46,7 @@ def compile_view(name: str, dataset: str, dialect: Dialect = "bigquery", *, sinc
     return to_sql(VIEWS[name].build(_logs(dataset, since)), dialect)
 
 
+@cache
 def compile_answer(question: str, dataset: str, dialect: Dialect = "bigquery", *, since: datetime | None = None) -> str:
     """Give the query that answers a question from the logs, through no other view; else as `compile_view`."""
     return to_sql(QUESTIONS[question].answer(events(_logs(dataset, since))), dialect)
