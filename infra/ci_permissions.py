@@ -59,7 +59,9 @@ PERMISSIONS: Final[Mapping[str, Access]] = {
     # A budget is the billing account's: who keeps one in CI gives roles/billing.costsManager there.
     "gcp:billing/budget:Budget": Access(()),
     "gcp:cloudscheduler/job:Job": _of("cloudscheduler.jobs", write=_CHANGED),
-    "gcp:compute/address:Address": _all(_of("compute.addresses", write="create delete use setLabels"), _OPERATIONS),
+    "gcp:compute/address:Address": _all(
+        _of("compute.addresses", write="createInternal deleteInternal setLabels useInternal"), _OPERATIONS
+    ),
     "gcp:compute/disk:Disk": _all(_of("compute.disks", write="create delete resize setLabels use"), _OPERATIONS),
     "gcp:compute/diskResourcePolicyAttachment:DiskResourcePolicyAttachment": _all(
         _of("compute.disks", write="addResourcePolicies removeResourcePolicies"),
@@ -117,7 +119,10 @@ PERMISSIONS: Final[Mapping[str, Access]] = {
     "gcp:pubsub/topicIAMMember:TopicIAMMember": _policy("pubsub.topics"),
     "gcp:secretmanager/secret:Secret": _of("secretmanager.secrets", write=_CHANGED),
     "gcp:secretmanager/secretIamMember:SecretIamMember": _policy("secretmanager.secrets"),
-    "gcp:secretmanager/secretVersion:SecretVersion": _of("secretmanager.versions", write="add destroy disable enable"),
+    # The provider reads back what it has written.
+    "gcp:secretmanager/secretVersion:SecretVersion": _of(
+        "secretmanager.versions", write="access add destroy disable enable"
+    ),
     "gcp:serviceaccount/account:Account": _of("iam.serviceAccounts", write=f"{_CHANGED} disable enable"),
     "gcp:serviceaccount/iAMMember:IAMMember": _policy("iam.serviceAccounts"),
     "gcp:storage/bucket:Bucket": _of("storage.buckets", write=_CHANGED),

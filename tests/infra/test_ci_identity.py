@@ -91,7 +91,7 @@ def test_the_account_for_deployments_cannot_change_who_it_is() -> None:
     for forbidden in ("iam.workloadIdentity", "iam.roles"):
         assert {one for one in granted if one.startswith(forbidden)} <= set(reading())
     assert "resourcemanager.projects.setIamPolicy" not in granted
-    assert not {one for one in granted if any(part in one for part in ("getData", "versions.access", "*"))}
+    assert not {one for one in granted if any(part in one for part in ("getData", "storage.objects", "*"))}
 
 
 def test_it_gives_only_the_roles_that_jobs_need() -> None:
