@@ -3,7 +3,7 @@
 import importlib
 from typing import Any, Final
 
-STORES: Final = ("redis", "mysql")
+STORES: Final = ("redis", "mysql", "cassandra")
 
 
 def run(rows: int | None = None) -> list[dict[str, Any]]:

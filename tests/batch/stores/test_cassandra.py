@@ -208,7 +208,7 @@ def test_a_second_run_at_the_same_time_says_so(settings: CassandraSettings, othe
 def test_rows_that_the_server_lost_are_written_again(
     settings: CassandraSettings, other: tuple[Ingested, pa.Table]
 ) -> None:
-    lost = []
+    lost: list[object] = []
 
     def lose(task: int) -> None:
         if task == 3 and not lost:

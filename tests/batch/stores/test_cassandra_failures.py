@@ -1,0 +1,195 @@
+"""The Cassandra store in trouble: killed servers and jobs, wrong passwords, silence. Afterwards all is right."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from app.batch.errors import StoreBusyError, StoreError
+from app.batch.ingest import Ingested
+from app.batch.stores import Run
+from app.batch.stores.cassandra import CassandraSettings, CassandraStore, Shop
+from app.batch.stores.cassandra.session import connected
+from app.events.generator import Settings, generate
+from app.local.cassandra import CassandraOptions, start_cassandra
+from app.local.job import REPOSITORY
+from app.local.process import free_port
+from app.local.workspace import workspace
+from tests.batch.stores.cassandra_loads import content, load, opened, settings_of, shown, stage
+from tests.batch.stores.redis_loads import Here
+
+pytestmark = pytest.mark.integration
+
+TABLES = ("visits", "sessions", "product_days", "bad_events")
+
+
+class Restartable:
+    """A server that can be killed and started again with its data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.options = CassandraOptions(free_port(), "secret of the loader", "administrator")
+        self.running = start_cassandra(folder, self.options)
+        self.running.wait()
+
+    def kill(self) -> None:
+        os.killpg(self.running.server.pid, signal.SIGKILL)
+        self.running.server.process.wait()
+
+    def start(self) -> None:
+        self.running = start_cassandra(self._folder, self.options)
+
+    def stop(self) -> None:
+        self.running.server.stop()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Restartable]:
+    with ExitStack() as stack:
+        made = Restartable(stack.enter_context(workspace()))
+        stack.callback(made.stop)
+        yield made
+
+
+@pytest.fixture
+def settings(server: Restartable) -> CassandraSettings:
+    return settings_of(server.running)
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ingested, pa.Table]:
+    data = b"".join(generate(Settings(events=6_000, seed=8, days=2, bad=0.01)))
+    return stage(tmp_path_factory.mktemp("staged"), data)
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ingested, pa.Table]:
+    return stage(tmp_path_factory.mktemp("other"), b"".join(generate(Settings(events=1_000, seed=9, days=1))))
+
+
+def test_a_server_that_is_killed_in_the_middle_and_started_again_has_all(
+    server: Restartable,
+    settings: CassandraSettings,
+    staged: tuple[Ingested, pa.Table],
+    other: tuple[Ingested, pa.Table],
+) -> None:
+    load(settings, staged[0])
+    whole = {table: content(settings, table) for table in TABLES}
+    load(settings, other[0])
+    killed: list[int] = []
+
+    def kill(task: int) -> None:
+        if task == 2 and not killed:
+            killed.append(task)
+            server.kill()
+            server.start()  # and the load goes on meanwhile
+
+    load(settings, staged[0], Here(before=kill))
+    assert killed
+    assert {table: content(settings, table) for table in TABLES} == whole
+    assert shown(settings) == len(staged[1])
+
+
+def test_a_job_that_is_killed_in_the_middle_leaves_the_earlier_run_and_is_run_again(
+    server: Restartable,
+    settings: CassandraSettings,
+    staged: tuple[Ingested, pa.Table],
+    other: tuple[Ingested, pa.Table],
+) -> None:
+    load(settings, other[0])
+    script = f"""
+import os, signal
+from app.batch.folder import Folder
+from app.batch.ingest import Ingested
+from tests.batch.stores.cassandra_loads import opened
+from tests.batch.stores.redis_loads import Here
+from app.batch.stores.cassandra import CassandraSettings
+from dataclasses import replace
+settings = replace(CassandraSettings.from_environment(), lock_seconds={settings.lock_seconds})
+with opened(settings) as store:
+    kill = lambda task: task == 3 and os.kill(os.getpid(), signal.SIGKILL)
+    store.write(Here(before=kill), Ingested(Folder({staged[0].folder.root!r}), ()))
+"""
+    environment = {**os.environ, **server.running.environment, "PYTHONPATH": str(REPOSITORY)}
+    ended = subprocess.run([sys.executable, "-c", script], env=environment, cwd=REPOSITORY, timeout=300)
+    assert ended.returncode == -signal.SIGKILL
+    assert shown(settings) == len(other[1])
+    load(settings, staged[0])  # waits for the lock of the one that was killed
+    assert shown(settings) == len(staged[1])
+
+
+def test_a_run_that_lost_its_lock_shows_nothing(
+    settings: CassandraSettings, staged: tuple[Ingested, pa.Table], other: tuple[Ingested, pa.Table]
+) -> None:
+    load(settings, other[0])
+    with opened(settings) as late, connected(settings) as session:
+        late.write(Here(), staged[0])
+        session.ask("UPDATE state SET owner = 'somebody else' WHERE name = 'shop'")
+        with pytest.raises(StoreBusyError, match="somebody else"):
+            late.commit()
+        session.ask("UPDATE state SET owner = null WHERE name = 'shop'")
+    assert shown(settings) == len(other[1])
+
+
+def test_a_server_that_is_silent_for_a_while_costs_time_alone(
+    server: Restartable, settings: CassandraSettings, other: tuple[Ingested, pa.Table]
+) -> None:
+    impatient = replace(settings, timeout_seconds=3, lock_seconds=60)
+    with ExitStack() as stack:
+        awake = threading.Timer(8, stack.close)
+
+        def pause(task: int) -> None:
+            if task == 1:
+                stack.enter_context(server.running.server.paused())
+                awake.start()
+
+        try:
+            load(impatient, other[0], Here(before=pause))
+        finally:
+            awake.join()
+    assert shown(settings) == len(other[1])
+
+
+def test_a_wrong_password_says_what_to_set_at_once(settings: CassandraSettings) -> None:
+    began = time.monotonic()
+    wrong = replace(settings, password="wrong")
+    with pytest.raises(StoreError, match=r"Cassandra at 127\.0\.0\.1:\d+, keyspace shop refuses the password.*_FILE"):
+        CassandraStore(wrong).open(Run.begin())
+    with Shop(wrong) as shop, pytest.raises(StoreError, match="refuses the password"):
+        shop.run()
+    assert time.monotonic() - began < settings.retry_seconds
+
+
+def test_a_user_without_rights_is_told_which_ones(settings: CassandraSettings) -> None:
+    with pytest.raises(StoreError, match="GRANT CREATE, ALTER, DROP, SELECT and MODIFY ON KEYSPACE other"):
+        CassandraStore(replace(settings, keyspace="other")).open(Run.begin())
+
+
+def test_a_server_that_is_down_is_named_with_what_to_do(settings: CassandraSettings) -> None:
+    nowhere = replace(settings, port=free_port(), retry_seconds=1)
+    with pytest.raises(StoreError, match="cannot be reached, tried for 1 s; start it, or set CASSANDRA_HOSTS"):
+        CassandraStore(nowhere).open(Run.begin())
+
+
+def test_a_server_that_goes_away_for_good_is_an_error_of_the_load(
+    server: Restartable, settings: CassandraSettings, other: tuple[Ingested, pa.Table]
+) -> None:
+    short = replace(settings, retry_seconds=2)
+    load(settings, other[0])
+    with (
+        pytest.raises(StoreError, match="cannot be reached, tried for 2 s"),
+        opened(short) as store,
+    ):
+        store.write(Here(before=lambda task: server.kill() if task == 1 else None), other[0])
+    server.start()
+    server.running.wait()
+    assert shown(settings) == len(other[1])
