@@ -69,7 +69,7 @@ class Storage(pulumi.ComponentResource):
             uniform_bucket_level_access=True,
             public_access_prevention="enforced",
             force_destroy=not args.security.deletion_protection,
-            versioning=storage.BucketVersioningArgs(enabled=versions),
+            versioning=storage.BucketVersioningArgs(enabled=True) if versions else None,
             soft_delete_policy=storage.BucketSoftDeletePolicyArgs(
                 retention_duration_seconds=args.settings.soft_delete_days * _DAY_SECONDS
             ),
