@@ -109,8 +109,8 @@ def test_production_recovers_from_a_hang_that_was_canceled_or_killed_and_follows
     expect_no_change(stack.up(refresh=True))
     assert [call for call in _made_twice(cloud) if call[0] != "hang"] == []
 
-    with pytest.raises(automation.CommandError, match="cannot be deleted because it is protected"):
-        stack.destroy(preview_only=True)
+    with pytest.raises(automation.CommandError, match=r"cannot be deleted\s+because it is protected"):
+        stack.preview_destroy()
     stack.set_config("shop-analytics:security.deletionProtection", automation.ConfigValue("false"), path=True)
     stack.up()
     stack.destroy()
