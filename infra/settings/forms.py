@@ -24,10 +24,10 @@ PROJECT_ID: Final = text(
 REGION: Final = text(r"[a-z]+(-[a-z]+)+[0-9]{1,2}", "a region", "europe-west1")
 ZONE: Final = text(r"[a-z]+(-[a-z]+)+[0-9]{1,2}-[a-z]", "a zone of the region", "europe-west1-b")
 LOCATION: Final = text(
-    r"[a-z]+(-[a-z]+)+[0-9]{1,2}|US|EU|us|eu", "a region, or one of the multi-regions EU and US", "europe-west1"
+    r"[a-z]+(-[a-z]+)+[0-9]{1,2}|US|EU", "a region, or one of the multi-regions EU and US", "europe-west1"
 )
 ENVIRONMENT: Final = text(
-    r"[a-z][a-z0-9-]{0,10}[a-z0-9]",
+    r"(?!goog)(?!.*google)[a-z][a-z0-9-]{0,10}[a-z0-9]",
     "a stack named by 2 to 12 small letters, digits and hyphens, since the names of all resources begin with it",
     "dev",
 )

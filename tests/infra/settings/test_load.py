@@ -87,6 +87,7 @@ def test_a_wrong_value_of_each_setting_is_said_with_key_value_what_is_allowed_an
         ("storage", "bucketPrefix", "a" * 41),
         ("storage", "location", "europe"),
         ("storage", "location", "moon-1"),
+        ("storage", "location", "eu"),
         ("storage", "softDeleteDays", 3),
         ("warehouse", "dataset", "my-shop"),
         ("warehouse", "location", "west"),
@@ -183,7 +184,7 @@ def test_settings_of_other_programs_are_left_alone() -> None:
     load(GCP | {"docker:host": "ssh://somewhere", "other:stream": "3"}, "dev")
 
 
-@pytest.mark.parametrize("environment", ["Dev", "1dev", "d", "my_env", "a-very-long-name", "dev-"])
+@pytest.mark.parametrize("environment", ["Dev", "1dev", "d", "my_env", "a-very-long-name", "dev-", "goog", "my-google"])
 def test_a_stack_whose_name_cannot_begin_the_names_of_resources_is_refused(environment: str) -> None:
     (said,) = problems({}, environment)
     assert said.startswith(f'the stack is "{environment}": give a stack named by 2 to 12 small letters')
