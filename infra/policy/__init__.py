@@ -12,6 +12,7 @@
     labelling.py     labels, by which costs are counted
     protection.py    what may not be deleted by mistake in production
     pack.py          all rules, and how Pulumi runs them
+    table.py         the rules as a page, docs/policies.md
     __main__.py      the policy pack: `pulumi preview --policy-pack infra/policy`
 
 A rule is data: the types that it is for, a check from a resource's inputs to complaints, its number in the CIS
