@@ -1,6 +1,7 @@
 """The publisher: a machine that replays event files to the topic, and goes on by itself where it was interrupted."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 from pulumi_gcp import compute, projects, pubsub, storage
@@ -13,7 +14,7 @@ from infra.messages import Messages
 from infra.network import IAP_TAG
 from infra.settings.publisher import PublisherSettings
 
-_SCOPES = ("devstorage.read_write", "logging.write", "monitoring.write", "pubsub")
+_SCOPES: Final = ("devstorage.read_write", "logging.write", "monitoring.write", "pubsub")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Storage(pulumi.ComponentResource):
     """The buckets of an environment: private, with one way to give access; what was deleted is kept for a while."""
 
     events: pulumi.Output[str]
-    """Name of the bucket of event files; older versions of a file are kept."""
+    """Name of the bucket of event files."""
     archive: pulumi.Output[str]
     """Name of the bucket that the pipeline archives raw rows in."""
     staging: pulumi.Output[str]
@@ -46,7 +46,7 @@ class Storage(pulumi.ComponentResource):
         super().__init__("shop:infra:Storage", name, None, opts)
         self._args = args
         self.events = self._bucket("events", _old_versions(), versions=True)
-        self.archive = self._bucket("archive", _archived(args.settings))
+        self.archive = self._bucket("archive", [*_archived(args.settings), *_old_versions()], versions=True)
         self.staging = self._bucket("staging", [_deleted(_TEMPORARY_DAYS, "temp/")])
         self.checkpoints = self._bucket("checkpoints", [])
         self.register_outputs(

@@ -61,9 +61,7 @@ class StreamJob(pulumi.ComponentResource):
             name=name,
             project=place.project,
             region=place.region,
-            container_spec_gcs_path=pulumi.Output.concat(
-                "gs://", args.ground.storage.staging, "/", template.name
-            ),
+            container_spec_gcs_path=pulumi.Output.concat("gs://", args.ground.storage.staging, "/", template.name),
             sdk_container_image=args.image.ref,
             parameters=self._parameters(),
             service_account_email=worker.email,
