@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from app.analytics import FACTS, QUESTIONS
 from app.analytics.facts import as_they_are
-from app.analytics.sql import compile_fact, compile_merge, compile_question, facts_of, mergeable_facts
+from app.analytics.sql import columns_of, compile_fact, compile_merge, compile_question, facts_of, mergeable_facts
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested, read_parquet
 from app.batch.part_facts import PartFacts, folder_of
@@ -57,8 +57,14 @@ def make_facts(
 def _make_part_facts(spark: "SparkSession", tasks: Tasks, ingested: Ingested) -> None:
     """Make the facts of each part, and a view of them for each fact."""
     with_events = [part for part in ingested.parts if part.events]
-    tasks.run(partial(PartFacts.compiled().make, folder=ingested.folder), with_events)
-    for name in mergeable_facts():
+    names = mergeable_facts()
+    part_facts = PartFacts(
+        sql={name: compile_fact(name, "duckdb") for name in names},
+        schemas={name: FACTS[name].schema for name in names},
+        columns=tuple({column: None for name in names for column in columns_of(name)}),
+    )
+    tasks.run(partial(part_facts.make, folder=ingested.folder), with_events)
+    for name in names:
         path = ingested.folder.path(folder_of(name))
         parts = read_parquet(spark, FACTS[name].schema, path, is_empty=not with_events)
         parts.createOrReplaceTempView(_parts_view(name))

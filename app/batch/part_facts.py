@@ -3,42 +3,32 @@
 Runs in Spark's executors. A part is small enough for one core, and its Parquet files need no way through the JVM:
 
     events of a part ── DuckDB, the SQL of each fact ── part_facts/FACT/part-00007-0000.parquet
+
+The SQL comes compiled, since what compiles it takes longer to import than a part takes.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 import duckdb
 import pyarrow as pa
 
-from app.analytics import FACTS
-from app.analytics.sql import columns_of, compile_fact, mergeable_facts
 from app.batch.folder import Folder
 from app.batch.parts import Part
-from app.events.schema import EVENTS
 
 _FOLDER: Final = "part_facts"
 
 
 @dataclass(frozen=True)
 class PartFacts:
-    """What is to be made of each part: for executors, which then need not compile it."""
+    """What is to be made of each part, by the names of the facts."""
 
     sql: Mapping[str, str]
+    """DuckDB's SQL on the table `events`."""
     schemas: Mapping[str, pa.Schema]
     columns: tuple[str, ...]
-
-    @classmethod
-    def compiled(cls) -> Self:
-        """All facts that can be made from parts of the events."""
-        names = mergeable_facts()
-        read = {column for name in names for column in columns_of(name)}
-        return cls(
-            {name: compile_fact(name, "duckdb") for name in names},
-            {name: FACTS[name].schema for name in names},
-            tuple(column for column in EVENTS.names if column in read),
-        )
+    """The columns of `events` that the SQL reads."""
 
     def make(self, part: Part, folder: Folder) -> Iterator[int]:
         """Make the facts of a part. Gives the number of its events; raises OSError."""
