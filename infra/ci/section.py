@@ -51,7 +51,9 @@ def _rules(preview: Preview) -> str:
     if preview.violations:
         rows = [f"| {_code(one.resource)} | {_code(one.rule)} | {_text(one.message)} |" for one in _sorted(preview)]
         return "\n".join(["Rules: **broken**", "", "| resource | rule | |", "| --- | --- | --- |", *rows])
-    return f"Rules: all {preview.rules} hold." if preview.rules else ""
+    if preview.rules:
+        return f"Rules: all {preview.rules} hold."
+    return "" if preview.errors else "Rules: **none was asked**"
 
 
 def _sorted(preview: Preview) -> list[Violation]:

@@ -64,7 +64,9 @@ def _policy(rule: Rule) -> Policy:
                 report(f"{args.name} {complaint}. {rule.remedy}", None)
 
     numbers = f" ({', '.join(rule.benchmarks)})" if rule.benchmarks else ""
-    return ResourceValidationPolicy(rule.name, rule.says + numbers, validate, EnforcementLevel.MANDATORY)
+    return ResourceValidationPolicy(
+        rule.name, rule.says + numbers, validate, EnforcementLevel.MANDATORY, remediation_steps=rule.remedy
+    )
 
 
 def _plain(inputs: Mapping[str, object]) -> Inputs:

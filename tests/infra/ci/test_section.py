@@ -46,6 +46,10 @@ def test_broken_rules_are_a_table() -> None:
     assert text.index("| `a` | `a` | `x` |") < text.index("| `b` | `labels` | `b has no label component` |")
 
 
+def test_rules_that_were_not_asked_are_not_said_to_hold() -> None:
+    assert "Rules: **none was asked**" in preview_section("dev", Preview((), (), 0, ()), None, None)
+
+
 def test_failure_is_said_first() -> None:
     text = preview_section("dev", Preview((), (), 0, ("no credentials",)), None, None)
     assert text.startswith("### dev\n\n**It failed:**\n\n```text\nno credentials\n```")
