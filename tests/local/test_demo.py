@@ -34,6 +34,9 @@ def test_both_pipelines_agree_and_every_row_is_accounted_for(tmp_path: Path) -> 
         answers = [pq.read_table(out / "answers" / one / f"{name}.parquet") for one in ("stream", "batch")]
         assert all(answer.schema.names == question.schema.names for answer in answers)
     assert "Every row is accounted for" in done.stderr
+    stores = json.loads((out / "run.json").read_text())["stores"]
+    assert set(stores) == {"MySQL", "Redis", "Cassandra"}
+    assert f"{ledgers['batch'].stored:,} events" in stores["Cassandra"]
     assert (out / "report.html").stat().st_size > 100_000
     with ZipFile(out / "Shop.twbx") as workbook:
         assert {f"Data/Extracts/{name}.hyper" for name in QUESTIONS} < set(workbook.namelist())
