@@ -1,7 +1,7 @@
 """The batch host: a machine with Docker and a disk of data, reached by SSH through Identity-Aware Proxy alone."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from infra.accounts import account
 from infra.foundation import Foundation
 from infra.image import Image
 from infra.machine_command import MachineCommand, MachineCommandArgs
+from infra.machine_login import log_in
 from infra.network import IAP_TAG
 from infra.settings.batch import BatchSettings
 
@@ -75,13 +76,14 @@ class BatchHost(pulumi.ComponentResource):
 
     def _daemon(self) -> docker.Provider:
         place = self._place
-        user = self._command("ready", _READY).stdout
+        ready = self._command("ready", _READY)
+        user: pulumi.Output[str] = pulumi.Output.all(self.instance.name, ready.stdout).apply(self._log_in)
         tunnel = (
             f"gcloud compute start-iap-tunnel %h %p --listen-on-stdin --project={place.project} --zone={place.zone}"
         )
         ssh = {
             "ProxyCommand": tunnel,
-            # Of gcloud, which has made them by now; on another computer the first connection learns the machine's key.
+            # Of gcloud, which has made them at the login.
             "IdentityFile": "~/.ssh/google_compute_engine",
             "UserKnownHostsFile": "~/.ssh/google_compute_known_hosts",
             "StrictHostKeyChecking": "accept-new",
@@ -94,10 +96,14 @@ class BatchHost(pulumi.ComponentResource):
             f"{self._name}-docker",
             host=pulumi.Output.concat("ssh://", user, "@", self.instance.name),
             ssh_opts=[*options, "-o", alias],
-            # A preview compares with the state alone, so that who may only look needs no login.
+            # A preview compares with the state alone, so that who may only look needs no login, and no name there.
             disable_docker_daemon_check=True,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["host"] if pulumi.runtime.is_dry_run() else None),
         )
+
+    def _log_in(self, known: Sequence[str]) -> Awaitable[str]:
+        instance, user = known
+        return log_in(self._place, instance, user)
 
     def _disk(self) -> compute.Disk:
         name, place, settings = f"{self._name}-data", self._place, self._args.settings

@@ -63,7 +63,7 @@ class BatchSettings:
     operators: tuple[str, ...] = setting(
         (),
         several(text(r"(user|group|serviceAccount):\S+", "a member of IAM", "group:operators@example.com")),
-        "who may log in to the batch host, beside the owners of the project; CI's deploying account is one of them",
+        "who may log in to the batch host, and so deploy it, beside the owners of the project and CI",
     )
 
     @property

@@ -8,6 +8,7 @@ Every custom resource gets an id and echoes its inputs; `COMPUTED` adds what a p
 """
 
 import asyncio
+import os
 import runpy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,11 @@ from pulumi.runtime import mocks, rpc, set_mocks
 from pulumi.runtime.config import CONFIG
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
+
+from infra.machine_login import SWITCH
+
+# No test logs in to a machine in the cloud.
+os.environ[SWITCH] = "off"
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "shop-analytics"
