@@ -28,7 +28,8 @@ def test_the_loader_may_use_its_keyspace_and_nothing_else(server: CassandraServe
     connection = connect(server, LOADER, server.password)
     connection.query(f"CREATE TABLE {KEYSPACE}.trial (id int PRIMARY KEY)")
     connection.query(f"DROP TABLE {KEYSPACE}.trial")
-    for statement in ("CREATE ROLE other", "DROP KEYSPACE system_auth"):
+    replication = "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
+    for statement in ("CREATE ROLE other", f"CREATE KEYSPACE other {replication}"):
         with pytest.raises(CqlError, match=r"privileges|permission"):
             connection.query(statement)
     connection.close()

@@ -12,7 +12,9 @@ import pytest
 
 from app.batch.errors import BatchError, StoreBusyError, StoreError
 from app.batch.ingest import Ingested
-from app.batch.stores import Run
+from app.batch.settings import Settings as BatchSettings
+from app.batch.spark_session import spark_session
+from app.batch.stores import Run, Stored
 from app.batch.stores.cassandra import CassandraSettings, CassandraStore, Shop
 from app.batch.stores.cassandra.schema import CREATE_STATE, STEPS, VERSION
 from app.batch.stores.cassandra.session import connected
@@ -20,6 +22,8 @@ from app.batch.stores.cassandra.visits import MAX_EVENTS
 from app.events.generator import Settings, generate
 from app.events.ledger import LedgerError
 from app.local.cassandra import CassandraServer, cassandra_server
+from app.local.emulators import environment
+from app.local.java import get_java
 from tests.batch.stores.cassandra_loads import (
     content,
     fill,
@@ -105,6 +109,23 @@ def test_every_read_gives_what_the_events_say(settings: CassandraSettings, stage
             assert [tuple(row.values()) for row in shop.activity_of_product(product).to_pylist()] == by_day
         assert len(shop.bad_events("events.csv", 1, 30_000)) == ledger_of(ingested).bad > 0
         assert shop.bad_events("events.csv", 1, 30_000)["source"].unique().to_pylist() == ["events.csv"]
+
+
+def test_executors_write_what_one_process_writes(
+    settings: CassandraSettings, staged: tuple[Ingested, pa.Table], tmp_path: Path
+) -> None:
+    load(settings, staged[0])
+    by_one = {table: content(settings, table) for table in TABLES}
+    job = BatchSettings(events=("-",), out=tmp_path, master="local[2]", memory="1g")
+    with environment(get_java().environment), spark_session(job, tmp_path) as spark, opened(settings) as store:
+        held = store.write_events(spark, staged[0])
+        assert held == Stored(len(staged[1]), ledger_of(staged[0]).bad)
+        store.write_ledger(ledger_of(staged[0]), staged[0], {"redis": "was down"})
+        store.verify(ledger_of(staged[0]))
+        store.commit()
+    assert {table: content(settings, table) for table in TABLES} == by_one
+    with Shop(settings) as shop:
+        assert shop.run().not_loaded == {"redis": "was down"}
 
 
 def test_reads_keep_to_their_time_and_their_number(

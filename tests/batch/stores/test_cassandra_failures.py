@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -18,6 +19,7 @@ from app.batch.errors import StoreBusyError, StoreError
 from app.batch.ingest import Ingested
 from app.batch.stores import Run
 from app.batch.stores.cassandra import CassandraSettings, CassandraStore, Shop
+from app.batch.stores.cassandra.load import Load, items_of, write_item
 from app.batch.stores.cassandra.session import connected
 from app.events.generator import Settings, generate
 from app.local.cassandra import CassandraOptions, start_cassandra
@@ -32,12 +34,31 @@ pytestmark = pytest.mark.integration
 TABLES = ("visits", "sessions", "product_days", "bad_events")
 
 
+def certificate(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """An authority, and the settings of a server that has a certificate of it and takes plain connections too."""
+    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    authority = ["-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem"]
+    signed = ["-subj", "/CN=server", "-addext", "subjectAltName=IP:127.0.0.1", "-CA", "ca.pem", "-CAkey", "ca.key"]
+    signed += ["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "server.key", "-out", "server.pem"]
+    for arguments in (authority, signed):
+        subprocess.run([*new, *arguments], cwd=folder, check=True, capture_output=True)
+    ca, key, chain = ((folder / name).read_text() for name in ("ca.pem", "server.key", "server.pem"))
+    factory = {
+        "class_name": "org.apache.cassandra.security.PEMBasedSslContextFactory",
+        "parameters": {"private_key": key + chain + ca, "trusted_certificates": ca},
+    }
+    return folder / "ca.pem", {"enabled": True, "optional": True, "ssl_context_factory": factory}
+
+
 class Restartable:
     """A server that can be killed and started again with its data."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.options = CassandraOptions(free_port(), "secret of the loader", "administrator")
+        self.ca, tls = certificate(folder)
+        self.options = CassandraOptions(
+            free_port(), "secret of the loader", "administrator", more={"client_encryption_options": tls}
+        )
         self.running = start_cassandra(folder, self.options)
         self.running.wait()
 
@@ -167,6 +188,21 @@ def test_a_wrong_password_says_what_to_set_at_once(settings: CassandraSettings) 
     with Shop(wrong) as shop, pytest.raises(StoreError, match="refuses the password"):
         shop.run()
     assert time.monotonic() - began < settings.retry_seconds
+
+
+def test_a_load_through_tls_is_the_same_and_an_unknown_authority_is_refused(
+    server: Restartable, settings: CassandraSettings, other: tuple[Ingested, pa.Table]
+) -> None:
+    load(settings, other[0])
+    plain = {table: content(settings, table) for table in TABLES}
+    encrypted = replace(settings, tls=True, tls_ca=str(server.ca))
+    load(encrypted, other[0])
+    assert {table: content(encrypted, table) for table in TABLES} == plain
+    with pytest.raises(StoreError, match="certificate that is not to be trusted; set CASSANDRA_TLS_CA"):
+        CassandraStore(replace(settings, tls=True)).open(Run.begin())
+    item = items_of(other[0])[0]
+    with pytest.raises(StoreError, match="certificate that is not to be trusted"):
+        write_item(Load(replace(settings, tls=True), "a", other[0].folder, 5_000), item)
 
 
 def test_a_user_without_rights_is_told_which_ones(settings: CassandraSettings) -> None:

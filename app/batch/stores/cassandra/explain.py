@@ -1,5 +1,6 @@
 """What went wrong with Cassandra, in words that say what to do."""
 
+from ssl import SSLCertVerificationError
 from typing import Final
 
 from app.batch.errors import StoreError
@@ -12,6 +13,13 @@ _OVERLOADED: Final = 0x1001
 _WRITE_TIMEOUT: Final = 0x1100
 _WRITE_FAILURE: Final = 0x1500
 _MESSAGE: Final = 300
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same request may be taken later."""
+    if isinstance(error, CqlError):
+        return error.may_pass
+    return isinstance(error, OSError) and not isinstance(error, SSLCertVerificationError)
 
 
 def explained(error: Exception, settings: CassandraSettings) -> StoreError:
@@ -31,6 +39,11 @@ def explained(error: Exception, settings: CassandraSettings) -> StoreError:
         advice = f"is too slow, {tried}; look at its load and its disk, or load with fewer tasks at once"
     elif code == _WRITE_FAILURE:
         advice = f"fails to write, {tried}; its disk may be full: free some space and look at its log"
+    elif isinstance(error, SSLCertVerificationError):
+        advice = (
+            "has a certificate that is not to be trusted; set CASSANDRA_TLS_CA to the file of the authority that "
+            "signed it, and CASSANDRA_HOSTS to names that are in it"
+        )
     elif isinstance(error, TimeoutError):
         advice = (
             f"did not answer within {settings.timeout_seconds} s, {tried}; look at its load, or raise "

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from app.batch.errors import StoreError
 from app.batch.stores.cassandra.encode import offsets
-from app.batch.stores.cassandra.explain import explained
+from app.batch.stores.cassandra.explain import explained, may_pass
 from app.batch.stores.cassandra.settings import CONSISTENCIES, CassandraSettings
 from app.batch.stores.cassandra.wire import Connection, CqlError, Request, batch, execute
 
@@ -134,8 +134,7 @@ class Writer:
     def _lost(self, error: OSError | CqlError) -> None:
         """Disconnect, and wait before another attempt. Raises StoreError where none can help."""
         self.close()
-        hopeless = isinstance(error, CqlError) and not error.may_pass
-        if hopeless or time.monotonic() >= self._give_up:
+        if not may_pass(error) or time.monotonic() >= self._give_up:
             raise explained(error, self._settings) from error
         time.sleep(self._wait)
         self._wait = min(2 * self._wait, _LONGEST_WAIT)

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from ssl import SSLCertVerificationError
 from typing import Any, Final, TypeVar
 
 from cassandra import (
@@ -24,7 +25,7 @@ from cassandra.protocol import ErrorMessage
 from cassandra.query import dict_factory
 
 from app.batch.errors import StoreError
-from app.batch.stores.cassandra.explain import explained
+from app.batch.stores.cassandra.explain import explained, may_pass
 from app.batch.stores.cassandra.settings import CassandraSettings
 from app.batch.stores.cassandra.wire import BAD_CREDENTIALS, CqlError
 
@@ -97,7 +98,7 @@ class Session:
                 return question(self._connected())
             except (DriverException, ErrorMessage, NoHostAvailable) as error:
                 plain = _plain(error)
-                if not _may_pass(plain) or time.monotonic() >= end:
+                if not may_pass(plain) or time.monotonic() >= end:
                     raise explained(plain, self.settings) from error
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
@@ -163,10 +164,6 @@ def connected(settings: CassandraSettings) -> Iterator[Session]:
         session.close()
 
 
-def _may_pass(error: Exception) -> bool:
-    return error.may_pass if isinstance(error, CqlError) else isinstance(error, OSError)
-
-
 def _plain(error: Exception) -> Exception:
     """The driver's error as one of the network or of the server."""
     if isinstance(error, NoHostAvailable):
@@ -174,6 +171,8 @@ def _plain(error: Exception) -> Exception:
         for one in inner:
             if isinstance(one, (AuthenticationFailed, Unauthorized)):
                 return _plain(one)
+            if "CERTIFICATE_VERIFY_FAILED" in str(one):
+                return SSLCertVerificationError(str(one))
         return next((_plain(one) for one in inner if isinstance(one, OperationTimedOut)), OSError(str(error)))
     for kind, code in (
         (AuthenticationFailed, BAD_CREDENTIALS),
