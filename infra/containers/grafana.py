@@ -35,7 +35,6 @@ def grafana(passwords: Passwords, memory_mb: int, provisioned: Mapping[str, str]
             "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
             # Before the data sources are read, which need them.
             "GF_PLUGINS_PREINSTALL_SYNC": ",".join(GRAFANA_PLUGINS),
-            "GF_PLUGINS_PLUGIN_ADMIN_ENABLED": "false",
         },
         files=[
             File(f"{SHOP_FOLDER}/administrator", passwords["grafana-admin"], is_secret=True),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from infra.batch_host import user_data
 from infra.batch_stack import FOLDERS
@@ -90,7 +91,7 @@ def test_operators_may_log_in_and_nobody_else() -> None:
 def test_the_machine_is_told_its_scripts_and_folders() -> None:
     first, _, config = user_data("europe-west1-docker.pkg.dev", FOLDERS).partition("\n")
     assert first == "#cloud-config"
-    told = json.loads(config)
+    told = yaml.safe_load(config)
     files = {file["path"]: file["content"] for file in told["write_files"]}
     assert told["runcmd"] == [["bash", "/var/lib/shop/prepare.sh"]]
     assert "mysql=999:999\n" in files["/var/lib/shop/folders"]
