@@ -108,6 +108,7 @@ PERMISSIONS: Final[Mapping[str, Access]] = {
     "gcp:monitoring/notificationChannel:NotificationChannel": _of("monitoring.notificationChannels", write=_CHANGED),
     "gcp:projects/iAMCustomRole:IAMCustomRole": _of("iam.roles"),
     # To give roles on the project is a permission of its own, which is bound to the roles that are given.
+    "gcp:projects/iAMAuditConfig:IAMAuditConfig": _of("resourcemanager.projects", read="get getIamPolicy"),
     "gcp:projects/iAMMember:IAMMember": _of("resourcemanager.projects", read="get getIamPolicy"),
     "gcp:projects/service:Service": _of("serviceusage.services", read="get list", write="enable use"),
     "gcp:projects/serviceIdentity:ServiceIdentity": _of("serviceusage.services", read="get", write="enable"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from infra.audit import Audit, AuditArgs
 from infra.encryption import Encryption, EncryptionArgs
 from infra.network import Network, NetworkArgs
 from infra.order import after
@@ -48,4 +49,6 @@ class Foundation(pulumi.ComponentResource):
         self.storage = Storage(
             place.name("storage"), StorageArgs(place, settings.storage, settings.security, self.key), made
         )
+        if settings.security.log_reads:
+            Audit(place.name("audit"), AuditArgs(place, services.names), made)
         self.register_outputs({"network": self.network.network, "registry": self.registry.url})

@@ -16,6 +16,9 @@ class SecuritySettings:
         switch(),
         "refuse to delete tables, disks and buckets with objects, in `pulumi destroy` too: switch it off before",
     )
+    log_reads: bool = setting(
+        False, switch(), "log who reads objects and passwords, in the whole project; BigQuery logs queries in any case"
+    )
     kms_key: str | None = setting(
         None, optional(KMS_KEY), "your key that all data at rest is encrypted with; Google's own where empty"
     )

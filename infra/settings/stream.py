@@ -29,9 +29,7 @@ class StreamSettings:
     count_every_seconds: int = setting(10, integer(1, 3_600, 10), "how old a changed count may get")
     keep_days: int = setting(7, integer(0, 365, 7), "how long an hour's events stay in state; 0: always")
     archive_every_seconds: int = setting(300, integer(1, 86_400, 300), "how old a row that is not archived may get")
-    shards: int = setting(
-        4, integer(1, 10_000, 4), "parts that an hour is counted in, in parallel"
-    )
+    shards: int = setting(4, integer(1, 10_000, 4), "parts that an hour is counted in, in parallel")
 
     def problems(self, key: str) -> Iterator[Problem]:
         """Say that the least number of workers is over the most."""
