@@ -75,6 +75,7 @@ class CassandraServer:
             "CASSANDRA_PORT": str(self.port),
             "CASSANDRA_USER": LOADER,
             "CASSANDRA_PASSWORD": self.password,
+            "CASSANDRA_BATCH_KIB": "32",
         }
 
     def wait(self) -> None:

@@ -49,7 +49,6 @@ ROWS: Final = 500_000
 NAIVE_ROWS: Final = 2_000
 _FILES: Final = 4
 _ROUNDS: Final = 3
-_BATCH_BYTES: Final = 32 << 10
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS {keyspace}.naive_events (user_id bigint, month int, event_time timestamp, "
     "event_id blob, event_type text, product_id bigint, category_id bigint, category_code text, brand text, "
@@ -78,7 +77,7 @@ def run(rows: int = ROWS, naive_rows: int = NAIVE_ROWS, rounds: int = _ROUNDS) -
         events = decode(b"\n".join(generated(rows)) + b"\n", source="events.csv", first_row=1).events
         table = pa.Table.from_batches([events.select(EVENTS.names)])
         staged = _staged(table, Folder(str(folder / "events-of-run")))
-        load = Load(settings, SLOTS[0], staged.folder, _BATCH_BYTES)
+        load = Load(settings, SLOTS[0], staged.folder)
         ready = [_Recorded.of(load, item) for item in items_of(staged)]
         few, many = (_naive_rows(table.slice(0, size)) for size in (naive_rows, min(rows, 20 * naive_rows)))
         expected = sum((item.written for item in ready), Written())
@@ -144,7 +143,7 @@ class _Recorded:
 
 def _send_all(load: Load, ready: list[_Recorded]) -> None:
     def send(number: int) -> None:
-        with writing(load.settings, number, load.batch_bytes) as writer:
+        with writing(load.settings, number) as writer:
             for one in ready[number::2]:
                 for rows in one.rows:
                     writer.write(rows)

@@ -26,7 +26,7 @@ INGESTED_AT = 1_700_000_000_000_000
 def settings_of(server: CassandraServer, **changed: Any) -> CassandraSettings:
     environment = CassandraSettings.from_environment(server.environment)
     quick: dict[str, Any] = {"timeout_seconds": 60, "retry_seconds": 120, "lock_seconds": 6}
-    values = {name: getattr(environment, name) for name in ("hosts", "port", "user", "password")}
+    values = {name: getattr(environment, name) for name in ("hosts", "port", "user", "password", "batch_kib")}
     return CassandraSettings(**(values | quick | changed))
 
 

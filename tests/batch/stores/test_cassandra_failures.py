@@ -202,7 +202,7 @@ def test_a_load_through_tls_is_the_same_and_an_unknown_authority_is_refused(
         CassandraStore(replace(settings, tls=True)).open(Run.begin())
     item = items_of(other[0])[0]
     with pytest.raises(StoreError, match="certificate that is not to be trusted"):
-        write_item(Load(replace(settings, tls=True), "a", other[0].folder, 5_000), item)
+        write_item(Load(replace(settings, tls=True), "a", other[0].folder), item)
 
 
 def test_a_user_without_rights_is_told_which_ones(settings: CassandraSettings) -> None:

@@ -56,6 +56,7 @@ def test_a_password_is_never_shown() -> None:
         ({"HOSTS": "one", "TLS": "perhaps"}, "CASSANDRA_TLS"),
         ({"HOSTS": "one", "TLS": "true", "TLS_CA": "/does/not/exist"}, "CASSANDRA_TLS_CA"),
         ({"HOSTS": "one", "TTL_DAYS": "-1"}, "CASSANDRA_TTL_DAYS"),
+        ({"HOSTS": "one", "BATCH_KIB": "9999"}, "CASSANDRA_BATCH_KIB"),
     ],
 )
 def test_what_is_not_allowed_is_named(variables: dict[str, str], named: str) -> None:

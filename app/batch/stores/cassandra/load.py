@@ -34,7 +34,6 @@ class Load:
     settings: CassandraSettings
     slot: str
     folder: Folder
-    batch_bytes: int
 
     def begin(self, writer: Writer, table: str) -> bytes:
         """The bytes before the values of a row. Raises StoreError."""
@@ -88,7 +87,7 @@ def items_of(ingested: Ingested) -> list[Item]:
 
 def write_item(load: Load, item: Item) -> Written:
     """Write the rows of a task. Raises StoreError and OSError."""
-    with writing(load.settings, item.number, load.batch_bytes) as writer:
+    with writing(load.settings, item.number) as writer:
         match item.table:
             case "visits":
                 return _write_visits(load, writer, item)

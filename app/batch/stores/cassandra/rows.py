@@ -51,12 +51,11 @@ class Rows:
 class Writer:
     """Writes rows, which must be harmless to write twice, over a connection that is made again where it breaks."""
 
-    def __init__(self, settings: CassandraSettings, first_host: int, batch_bytes: int) -> None:
+    def __init__(self, settings: CassandraSettings, first_host: int) -> None:
         """Use `writing`."""
         self._settings = settings
         hosts = settings.hosts
         self._hosts = itertools.cycle(hosts[first_host % len(hosts) :] + hosts[: first_host % len(hosts)])
-        self._batch_bytes = batch_bytes
         self._connection: Connection | None = None
         self._statements: dict[str, bytes] = {}
         self._give_up = 0.0
@@ -80,7 +79,7 @@ class Writer:
         Raises:
             StoreError: it does not take them, or no node answers.
         """
-        waiting = rows.requests(self._batch_bytes, CONSISTENCIES[self._settings.consistency])
+        waiting = rows.requests(self._settings.batch_kib << 10, CONSISTENCIES[self._settings.consistency])
         again: deque[Request] = deque()
         flying: dict[int, Request] = {}
         free = list(range(_AT_ONCE))
@@ -141,9 +140,9 @@ class Writer:
 
 
 @contextmanager
-def writing(settings: CassandraSettings, first_host: int, batch_bytes: int) -> Iterator[Writer]:
+def writing(settings: CassandraSettings, first_host: int) -> Iterator[Writer]:
     """A writer that begins with one of the hosts by its number, disconnected at the end."""
-    writer = Writer(settings, first_host, batch_bytes)
+    writer = Writer(settings, first_host)
     try:
         yield writer
     finally:

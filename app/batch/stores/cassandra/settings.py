@@ -28,6 +28,7 @@ _NUMBERS: Final = {
     "port": (1, 65_535, PORT),
     "replication": (1, 100, 1),
     "ttl_days": (0, 7_300, 0),
+    "batch_kib": (1, 512, 5),
     "timeout_seconds": (1, 3_600, 30),
     "retry_seconds": (0, 86_400, 120),
     "lock_seconds": (2, 3_600, 30),
@@ -53,6 +54,9 @@ class CassandraSettings:
     consistency: str = "LOCAL_QUORUM"
     ttl_days: int = 0
     """How long after a load its rows are kept, unless another load replaces them; 0 is for ever."""
+    batch_kib: int = 5
+    """Size of a batch of rows [KiB]: at most the nodes' batch_size_warn_threshold, lest each one is told of in their
+    logs, and what is larger than batch_size_fail_threshold is refused."""
     tls: bool = False
     tls_ca: str = ""
     """File of the certificates that sign the nodes'; empty for those that the system trusts."""
@@ -72,7 +76,8 @@ class CassandraSettings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read CASSANDRA_HOSTS, _PORT, _USER, _PASSWORD or _PASSWORD_FILE, _KEYSPACE, _REPLICATION, _CONSISTENCY,
-        _TTL_DAYS, _TLS, _TLS_CA, _TIMEOUT_SECONDS, _RETRY_SECONDS and _LOCK_SECONDS. All but the hosts have defaults.
+        _TTL_DAYS, _BATCH_KIB, _TLS, _TLS_CA, _TIMEOUT_SECONDS, _RETRY_SECONDS and _LOCK_SECONDS. All but the hosts
+        have defaults.
 
         Raises:
             SettingsError: one is missing or not allowed.

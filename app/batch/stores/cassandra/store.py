@@ -3,7 +3,6 @@
 
 import logging
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _ATTEMPTS: Final = 3
 _DAY_SECONDS: Final = 86_400
-_DEFAULT_BATCH_BYTES: Final = 5 << 10
-_MOST_BATCH_BYTES: Final = 32 << 10
-_SIZE: Final = re.compile(r"(\d+)(B|KiB|MiB)")
-_UNITS: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
 
 
 class CassandraStore:
@@ -69,7 +64,7 @@ class CassandraStore:
 
     def write(self, tasks: Tasks, ingested: Ingested) -> Stored:
         """Do what `write_events` says, with tasks that may run elsewhere than in Spark."""
-        load = Load(self._settings, self._slot, ingested.folder, self._batch_bytes())
+        load = Load(self._settings, self._slot, ingested.folder)
         for _ in range(_ATTEMPTS):
             self._locked.check()
             written = write_events(tasks, load, ingested)
@@ -156,14 +151,3 @@ class CassandraStore:
             )
             if now and now[0]["default_time_to_live"] != seconds:
                 self._session.ask(f"ALTER TABLE {name} WITH default_time_to_live = {seconds}")
-
-    def _batch_bytes(self) -> int:
-        """The largest batch that the servers take without a warning in their log, as far as they tell."""
-        try:
-            rows = self._session.ask_once(
-                "SELECT value FROM system_views.settings WHERE name = 'batch_size_warn_threshold'"
-            )
-        except StoreError:
-            return _DEFAULT_BATCH_BYTES
-        found = _SIZE.fullmatch(rows[0]["value"]) if rows else None
-        return min(int(found[1]) * _UNITS[found[2]], _MOST_BATCH_BYTES) if found else _DEFAULT_BATCH_BYTES
