@@ -18,7 +18,9 @@ class WarehouseSettings:
     )
     location: str | None = setting(None, optional(LOCATION), "where the datasets are; else the region")
     history_from: str = setting(
-        "2019-01-01", DATE, "first day that views read; every query of the logs is limited by it to partitions"
+        "0001-01-01",
+        DATE,
+        "first day that views read: 0001-01-01 is all; a later day hides what is before, and reads less",
     )
     expiry_days: int = setting(
         0, integer(0, 36_500, 400), "days after its own day that a partition of a log is deleted; 0: never"

@@ -64,6 +64,11 @@ def test_each_question_has_a_view_that_reads_the_logs_alone(name: str) -> None:
     assert {f"dev-warehouse-{log}" for log in TABLES} <= made.depends_on
 
 
+def test_views_hide_nothing_that_was_stored_unless_it_is_set() -> None:
+    query = table("daily_activity").inputs["view"]["query"]
+    assert "`event_time` >= TIMESTAMP('0001-01-01T00:00:00+00:00')" in query
+
+
 def test_views_begin_with_the_history_that_is_set() -> None:
     query = table("daily_activity", warehouse={"historyFrom": "2019-10-01"}).inputs["view"]["query"]
     assert "`event_time` >= TIMESTAMP('2019-10-01T00:00:00+00:00')" in query
