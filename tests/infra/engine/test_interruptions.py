@@ -21,6 +21,7 @@ JOB = "gcp:dataflow/flexTemplateJob:FlexTemplateJob"
 NETWORK = "gcp:compute/network:Network"
 BUCKET = "gcp:storage/bucket:Bucket"
 _QUIET_SECONDS = 4
+_PATIENCE_SECONDS = 600
 
 
 def _made_twice(cloud: Cloud) -> list[tuple[str, str, str]]:
@@ -62,16 +63,26 @@ def _hang(workbench: Workbench, stack: automation.Stack) -> subprocess.Popen[byt
             stdout=file,
             stderr=subprocess.STDOUT,
         )
-    deadline = time.monotonic() + 300
-    while ("hang", NETWORK, f"{stack.name}-network") not in cloud.calls():
-        assert process.poll() is None, output.read_text()
-        assert time.monotonic() < deadline, "the network was not reached"
-        time.sleep(0.2)
+    try:
+        _wait_for_the_hang(workbench, stack, process, output)
+    except BaseException:
+        _kill(process)
+        raise
     cloud.break_on()
+    return process
+
+
+def _wait_for_the_hang(
+    workbench: Workbench, stack: automation.Stack, process: subprocess.Popen[bytes], output: Path
+) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while ("hang", NETWORK, f"{stack.name}-network") not in workbench.cloud(stack.name).calls():
+        assert process.poll() is None, output.read_text()
+        assert time.monotonic() < deadline, f"the network was not reached:\n{output.read_text()}"
+        time.sleep(0.2)
     # All else that can be made is made by then; the state in files does not survive a kill while it is written.
     while time.time() - _last_write(workbench.folder / "state") < _QUIET_SECONDS:
         time.sleep(0.2)
-    return process
 
 
 def _last_write(folder: Path) -> float:
