@@ -59,25 +59,25 @@ class BatchHost(pulumi.ComponentResource):
         self.account = own.email
         # Docker is asked for only when someone may log in, and the machine may go only when nobody is logged in.
         self._admitted = self._admit_operators(own)
+        self._ready = self._command("ready", _READY)
         self.daemon = self._daemon()
         self.register_outputs({"instance": self.instance.name, "account": self.account})
 
     def pull(self, image: Image) -> pulumi.Output[str]:
         """Have the machine pull an image, as its own account; the image's id."""
         command = pulumi.Output.concat(f"sudo --non-interactive bash {_OWN_FOLDER}/pull.sh ", image.ref)
-        return self._command("image", command).stdout
+        return self._command("image", command, self._ready).stdout
 
-    def _command(self, role: str, command: pulumi.Input[str]) -> MachineCommand:
+    def _command(self, role: str, command: pulumi.Input[str], *first: pulumi.Resource) -> MachineCommand:
         return MachineCommand(
             f"{self._name}-{role}",
             MachineCommandArgs(self._place, self.instance.name, self.instance.instance_id, command),
-            pulumi.ResourceOptions(parent=self, depends_on=self._admitted, deleted_with=self.instance),
+            pulumi.ResourceOptions(parent=self, depends_on=[*self._admitted, *first], deleted_with=self.instance),
         )
 
     def _daemon(self) -> docker.Provider:
         place = self._place
-        ready = self._command("ready", _READY)
-        user: pulumi.Output[str] = pulumi.Output.all(self.instance.name, ready.stdout).apply(self._log_in)
+        user: pulumi.Output[str] = pulumi.Output.all(self.instance.name, self._ready.stdout).apply(self._log_in)
         tunnel = (
             f"gcloud compute start-iap-tunnel %h %p --listen-on-stdin --project={place.project} --zone={place.zone}"
         )

@@ -66,6 +66,11 @@ def test_the_docker_provider_waits_for_the_machines_daemon(host: Declared) -> No
     assert any(option.startswith("ProxyCommand=gcloud compute start-iap-tunnel %h %p --l") for option in options)
 
 
+def test_the_image_is_pulled_once_the_machine_is_ready(host: Declared) -> None:
+    pulled = host.one("pulumi-python:dynamic/shop:MachineCommand", "dev-batch-host-image")
+    assert "dev-batch-host-ready" in pulled.depends_on
+
+
 def test_a_preview_needs_no_login(host: Declared) -> None:
     assert host.one("pulumi:providers:docker").inputs["disableDockerDaemonCheck"] in (True, "true")
 
