@@ -20,7 +20,7 @@ from tests.batch.job_process import ROOT, answers, contents, expected, job_envir
 pytestmark = pytest.mark.integration
 
 SPLITS = 8
-WAIT_SECONDS = 120
+WAIT_SECONDS = 600
 
 
 @dataclass(frozen=True)
