@@ -189,6 +189,8 @@ def _settings(data: Path, port: int) -> dict[str, Any]:
         "authenticator": "PasswordAuthenticator",
         "authorizer": "CassandraAuthorizer",
         "role_manager": "CassandraRoleManager",
+        # Otherwise a password that was changed is taken for two seconds more.
+        "credentials_validity": "0ms",
         "auto_snapshot": False,
         # The newest forms of tables in memory and on disk, which take less time and memory.
         "storage_compatibility_mode": "NONE",
