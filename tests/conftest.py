@@ -2,9 +2,13 @@
 can be had there."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import settings
+
+# Spark runs its tasks by the Python that is named when its first session of a process begins, whoever begins it.
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")

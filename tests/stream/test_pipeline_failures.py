@@ -65,7 +65,7 @@ def test_a_service_that_is_gone_for_20_seconds_costs_time_and_nothing_else(
     data, summary = generated(6_000, bad=0.01)
     messages = blocks(data, rows=50)
     with module_job("pipeline", "app.stream.pipeline", shop.options(idle), tmp_path) as job:
-        with shop.publishing(messages, seconds=4):
+        with shop.publishing(messages, seconds=10):
             wait_for(lambda: shop.count("event_log") > 0)
             assert shop.count("event_log") < summary.events, "the outage would come too late to prove anything"
             with getattr(cloud, service).server.paused():
