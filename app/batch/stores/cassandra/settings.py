@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from app.batch.errors import SettingsError
+from app.batch.stores.variables import Bounds, in_bounds, password, whole_numbers
 
 PORT: Final = 9042
 
@@ -24,7 +25,7 @@ CONSISTENCIES: Final[Mapping[str, int]] = {
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:]+\]?")
-_NUMBERS: Final = {
+_NUMBERS: Final[dict[str, Bounds]] = {
     "port": (1, 65_535, PORT),
     "replication": (1, 100, 1),
     "ttl_days": (0, 7_300, 0),
@@ -90,16 +91,15 @@ class CassandraSettings:
         tls = (environment.get("CASSANDRA_TLS") or "false").lower()
         if tls not in ("true", "false"):
             raise SettingsError(f"CASSANDRA_TLS: {tls!r} is neither true nor false")
-        numbers = {name: _number(environment, name, default) for name, (_, _, default) in _NUMBERS.items()}
         return cls(
             hosts=hosts,
             user=environment.get("CASSANDRA_USER", ""),
-            password=_password(environment),
+            password=password(environment, "CASSANDRA") or "",  # a server may have none
             keyspace=environment.get("CASSANDRA_KEYSPACE") or "shop",
             consistency=environment.get("CASSANDRA_CONSISTENCY") or "LOCAL_QUORUM",
             tls=tls == "true",
             tls_ca=environment.get("CASSANDRA_TLS_CA", ""),
-            **numbers,
+            **whole_numbers(environment, "CASSANDRA", _NUMBERS),
         )
 
     @property
@@ -112,7 +112,7 @@ class CassandraSettings:
         return ssl.create_default_context(cafile=self.tls_ca or None) if self.tls else None
 
     def _rules(self) -> list[tuple[bool, str]]:
-        rules = [
+        return [
             (
                 bool(self.hosts) and all(_HOST.fullmatch(host) for host in self.hosts),
                 f"CASSANDRA_HOSTS: {','.join(self.hosts)!r} are no host names; for example cassandra-1,cassandra-2, "
@@ -136,29 +136,5 @@ class CassandraSettings:
                 f"CASSANDRA_TLS_CA: there is no file {self.tls_ca}; name the file of the nodes' certificate authority",
             ),
             (self.tls or not self.tls_ca, "CASSANDRA_TLS_CA: it is of use with CASSANDRA_TLS=true"),
+            *in_bounds(self, "CASSANDRA", _NUMBERS),
         ]
-        for name, (least, most, default) in _NUMBERS.items():
-            value = getattr(self, name)
-            fault = f"CASSANDRA_{name.upper()}: {value} is not in {least} to {most}; for example {default}"
-            rules.append((least <= value <= most, fault))
-        return rules
-
-
-def _number(environment: Mapping[str, str], name: str, default: int) -> int:
-    variable = f"CASSANDRA_{name.upper()}"
-    text = environment.get(variable) or str(default)
-    if not text.isascii() or not text.isdecimal():
-        raise SettingsError(f"{variable}: {text!r} is no whole number; for example {default}")
-    return int(text)
-
-
-def _password(environment: Mapping[str, str]) -> str:
-    if "CASSANDRA_PASSWORD" in environment:
-        return environment["CASSANDRA_PASSWORD"]
-    file = environment.get("CASSANDRA_PASSWORD_FILE")
-    if not file:
-        return ""  # a server may have none
-    try:
-        return Path(file).read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"CASSANDRA_PASSWORD_FILE: {file} cannot be read: {error}") from error

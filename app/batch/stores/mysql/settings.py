@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from app.batch.errors import SettingsError
 from app.batch.stores.mysql.grants import DATABASE, LOADER, STAGING_SUFFIX
+from app.batch.stores.variables import Bounds, in_bounds, password, whole_numbers
 
 _LONGEST_NAME: Final = 64
-_NUMBERS: Final = {
+_NUMBERS: Final[dict[str, Bounds]] = {
     "port": (1, 65_535, 3306),
     "timeout_seconds": (1, 86_400, 300),
     "retry_seconds": (0, 86_400, 60),
@@ -52,18 +53,18 @@ class MysqlSettings:
         Raises:
             SettingsError: one is missing or not allowed.
         """
-        given: dict[str, str | int] = {
+        given: dict[str, Any] = {
             name: environment[variable] for name in _TEXTS if environment.get(variable := f"MYSQL_{name.upper()}")
         }
         if "host" not in given:
             raise SettingsError("MYSQL_HOST: set it to the server's name or address, for example mysql or 127.0.0.1")
-        for name, (_, _, default) in _NUMBERS.items():
-            variable = f"MYSQL_{name.upper()}"
-            text = environment.get(variable) or str(default)
-            if not text.isascii() or not text.isdecimal():
-                raise SettingsError(f"{variable}: {text!r} is no whole number; for example {default}")
-            given[name] = int(text)
-        return cls(**given, password=_password(environment))  # type: ignore[arg-type]
+        numbers = whole_numbers(environment, "MYSQL", _NUMBERS)
+        secret = password(environment, "MYSQL")
+        if secret is None:
+            raise SettingsError(
+                "MYSQL_PASSWORD: set it, or MYSQL_PASSWORD_FILE to the name of a file with the password"
+            )
+        return cls(**given, password=secret, **numbers)
 
     @property
     def address(self) -> str:
@@ -76,7 +77,7 @@ class MysqlSettings:
         return self.database + STAGING_SUFFIX
 
     def _rules(self) -> list[tuple[bool, str]]:
-        rules = [
+        return [
             (bool(self.host), "MYSQL_HOST: it is empty; for example mysql or 127.0.0.1"),
             (bool(self.user), f"MYSQL_USER: it is empty; for example {LOADER}"),
             (
@@ -88,21 +89,5 @@ class MysqlSettings:
                 not self.tls_ca or Path(self.tls_ca).is_file(),
                 f"MYSQL_TLS_CA: there is no file {self.tls_ca}; name the file of the server's certificate authority",
             ),
+            *in_bounds(self, "MYSQL", _NUMBERS),
         ]
-        for name, (least, most, default) in _NUMBERS.items():
-            value = getattr(self, name)
-            fault = f"MYSQL_{name.upper()}: {value} is not in {least} to {most}; for example {default}"
-            rules.append((least <= value <= most, fault))
-        return rules
-
-
-def _password(environment: Mapping[str, str]) -> str:
-    if "MYSQL_PASSWORD" in environment:
-        return environment["MYSQL_PASSWORD"]
-    file = environment.get("MYSQL_PASSWORD_FILE")
-    if not file:
-        raise SettingsError("MYSQL_PASSWORD: set it, or MYSQL_PASSWORD_FILE to the name of a file with the password")
-    try:
-        return Path(file).read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"MYSQL_PASSWORD_FILE: {file} cannot be read: {error}") from error
