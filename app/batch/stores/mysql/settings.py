@@ -58,13 +58,13 @@ class MysqlSettings:
         }
         if "host" not in given:
             raise SettingsError("MYSQL_HOST: set it to the server's name or address, for example mysql or 127.0.0.1")
-        numbers = whole_numbers(environment, "MYSQL", _NUMBERS)
+        given |= whole_numbers(environment, "MYSQL", _NUMBERS)
         secret = password(environment, "MYSQL")
         if secret is None:
             raise SettingsError(
                 "MYSQL_PASSWORD: set it, or MYSQL_PASSWORD_FILE to the name of a file with the password"
             )
-        return cls(**given, password=secret, **numbers)
+        return cls(**given, password=secret)
 
     @property
     def address(self) -> str:
