@@ -1,11 +1,11 @@
 """Files added and replaced in steps leave what one run over all of them leaves. Without Spark: its tasks run here."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,26 +22,9 @@ from app.batch.progress import Progress
 from app.events.csv_codec import decode
 from app.events.files import describe
 from app.events.ledger import Ledger
+from tests.batch.staged import Here as Here
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 NOW = datetime(2019, 11, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Here:
-    """Runs tasks in this process, one after the other."""
-
-    at_once: int = 3
-
-    def run(
-        self,
-        task: Callable[[Item], Iterable[Result]],
-        items: Sequence[Item],
-        count: Callable[[Result], int] = lambda _: 1,
-        progress: Callable[[int], None] = lambda _: None,
-    ) -> list[Result]:
-        return [result for item in items for result in task(item)]
 
 
 @dataclass
@@ -57,7 +40,7 @@ class Shop:
         self.runs += 1
         folder = Folder(str(self.root / f"run-{self.runs}"))
         found = ingest(
-            Here(),
+            Here(at_once=3),
             [describe(str(self.root / name)) for name in named],
             folder,
             split_bytes=150,

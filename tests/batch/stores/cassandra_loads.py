@@ -2,23 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow as pa
-
-from app.batch.folder import Folder
-from app.batch.ingest import Ingested, SourceCounts
+from app.batch.ingest import Ingested
 from app.batch.stores import Run
 from app.batch.stores.cassandra import CassandraSettings, CassandraStore, Shop
 from app.batch.stores.cassandra.session import Session, connected
 from app.batch.tasks import Tasks
-from app.events.csv_codec import decode, stored
-from app.events.ledger import Ledger
-from app.events.schema import BAD_EVENTS, EVENTS
 from app.local.cassandra import CassandraServer
-from tests.batch.stores.redis_loads import Here
+from tests.batch.staged import Here as Here
+from tests.batch.staged import ledger_of as ledger_of
+from tests.batch.staged import stage as stage
 
 INGESTED_AT = 1_700_000_000_000_000
 
@@ -28,37 +22,6 @@ def settings_of(server: CassandraServer, **changed: Any) -> CassandraSettings:
     quick: dict[str, Any] = {"timeout_seconds": 60, "retry_seconds": 120, "lock_seconds": 6}
     values = {name: getattr(environment, name) for name in ("hosts", "port", "user", "password", "batch_kib")}
     return CassandraSettings(**(values | quick | changed))
-
-
-def stage(folder: Path, data: bytes) -> tuple[Ingested, pa.Table]:
-    """The file's events, each once, in two Parquet files a day, and the same as one table."""
-    decoded = decode(data, source="events.csv")
-    rows, bad = len(decoded.text), len(decoded.bad)
-    target = Folder(str(folder))
-    target.make("events", "bad_events")
-    with duckdb.connect() as database:
-        database.execute("SET TimeZone = 'UTC'")
-        database.register("decoded", pa.Table.from_batches([decoded.events.select(EVENTS.names)]))
-        every = database.sql("SELECT DISTINCT ON (event_id) * FROM decoded").to_arrow_table().cast(EVENTS)
-        database.register("every", every)
-        days = database.sql("SELECT DISTINCT CAST(event_time AS DATE)::VARCHAR FROM every").fetchall()
-        for (day,) in days:
-            of_day = database.sql(
-                f"SELECT * FROM every WHERE CAST(event_time AS DATE) = '{day}' ORDER BY event_time, event_id"
-            ).to_arrow_table()
-            half = len(of_day) // 2
-            for number, part in enumerate((of_day.slice(0, half), of_day.slice(half))):
-                target.write_table(f"events/event_date={day}/part-{number}.parquet", part.cast(EVENTS))
-    if bad:
-        table = pa.Table.from_batches([stored(decoded.bad, INGESTED_AT)], BAD_EVENTS)
-        target.write_table("bad_events/part-0.parquet", table)
-    counts = SourceCounts("events.csv", len(data), rows, len(every), rows - len(every) - bad, bad)
-    return Ingested(target, (counts,)), every
-
-
-def ledger_of(ingested: Ingested) -> Ledger:
-    (counts,) = ingested.sources
-    return Ledger(counts.rows, counts.events, counts.duplicates, counts.bad)
 
 
 @contextmanager

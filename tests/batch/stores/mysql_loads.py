@@ -1,12 +1,12 @@
 """Loads of the MySQL store: events staged without Spark, and what the server then shows beside what DuckDB finds."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -29,26 +29,9 @@ from app.events.ledger import Ledger
 from app.local.java import get_java
 from app.local.mysql import MysqlServer
 from tests.batch.job_process import expected
+from tests.batch.staged import Here as Here
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 _OF_THE_RUN = frozenset({"run", "started_at", "finished_at", "seconds", "rows_per_second", "source", "path"})
-
-
-@dataclass(frozen=True)
-class Here:
-    """Runs tasks in this process, one after the other."""
-
-    at_once: int = 2
-
-    def run(
-        self,
-        task: Callable[[Item], Iterable[Result]],
-        items: Sequence[Item],
-        count: Callable[[Result], int] = lambda _: 1,
-        progress: Callable[[int], None] = lambda _: None,
-    ) -> list[Result]:
-        return [result for item in items for result in task(item)]
 
 
 @dataclass(frozen=True)

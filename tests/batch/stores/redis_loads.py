@@ -2,11 +2,9 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -14,39 +12,15 @@ from redis import Redis
 
 from app.analytics import QUESTIONS
 from app.analytics.sql import compile_question
-from app.batch.folder import Folder
-from app.batch.ingest import Ingested, SourceCounts
+from app.batch.ingest import Ingested
 from app.batch.stores import Run
 from app.batch.stores.redis import RedisSettings, RedisStore, Shop
-from app.events.csv_codec import HEADER, decode
-from app.events.ledger import Ledger
-from app.events.schema import EVENTS
+from app.events.csv_codec import HEADER
 from app.local.process import LOOPBACK
 from app.local.redis import RedisServer
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Here:
-    """Runs tasks in this process, one after the other, and `before` each of them what a test wants to happen."""
-
-    at_once: int = 2
-    before: Callable[[int], None] = lambda _: None
-
-    def run(
-        self,
-        task: Callable[[Item], Iterable[Result]],
-        items: Sequence[Item],
-        count: Callable[[Result], int] = lambda _: 1,
-        progress: Callable[[int], None] = lambda _: None,
-    ) -> list[Result]:
-        results: list[Result] = []
-        for number, item in enumerate(items):
-            self.before(number)
-            results += task(item)
-        return results
+from tests.batch.staged import Here as Here
+from tests.batch.staged import ledger_of as ledger_of
+from tests.batch.staged import stage as stage
 
 
 def settings_of(server: RedisServer, **changed: Any) -> RedisSettings:
@@ -66,40 +40,12 @@ def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
     return HEADER + b"\n" + text.getvalue().encode()
 
 
-def stage(folder: Path, data: bytes) -> tuple[Ingested, pa.Table]:
-    """The file's events, each once, in two Parquet files a day, and the same as one table."""
-    decoded = decode(data, source="events.csv")
-    rows, bad = len(decoded.text), len(decoded.bad)
-    with duckdb.connect() as database:
-        database.execute("SET TimeZone = 'UTC'")
-        database.register("decoded", pa.Table.from_batches([decoded.events.select(EVENTS.names)]))
-        every = database.sql("SELECT DISTINCT ON (event_id) * FROM decoded").to_arrow_table().cast(EVENTS)
-        database.register("every", every)
-        days = database.sql("SELECT DISTINCT CAST(event_time AS DATE)::VARCHAR FROM every").fetchall()
-        target = Folder(str(folder))
-        target.make("events", "bad_events")
-        for (day,) in days:
-            of_day = database.sql(f"SELECT * FROM every WHERE CAST(event_time AS DATE) = '{day}'").to_arrow_table()
-            half = len(of_day) // 2
-            for number, part in enumerate((of_day.slice(0, half), of_day.slice(half))):
-                target.write_table(f"events/event_date={day}/part-{number}.parquet", part.cast(EVENTS))
-    if bad:
-        target.write_table("bad_events/part-0.parquet", pa.Table.from_batches([decoded.bad]))
-    counts = SourceCounts("events.csv", len(data), rows, len(every), rows - len(every) - bad, bad)
-    return Ingested(target, (counts,)), every
-
-
 def answer_to(question: str, events: pa.Table) -> pa.Table:
     with duckdb.connect() as database:
         database.execute("SET TimeZone = 'UTC'")
         database.register("events", events)
         found = database.sql(compile_question(question, "duckdb")).to_arrow_table()
     return found.cast(QUESTIONS[question].schema)
-
-
-def ledger_of(ingested: Ingested) -> Ledger:
-    (counts,) = ingested.sources
-    return Ledger(counts.rows, counts.events, counts.duplicates, counts.bad)
 
 
 @contextmanager
