@@ -75,7 +75,9 @@ def run_preview(stack: str, *, is_drift: bool) -> tuple[Preview, int]:
 def _estimate(folder: Path, stack: str) -> Estimate | None:
     """The estimate of a checkout by its own prices and code; None where it has none."""
     command = [sys.executable, "-m", "infra.cost", "--stack", stack, "--json"]
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    # A path of the caller's would lend this checkout's code to a base that has none, and compare it with itself.
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
     return Estimate.from_json(json.loads(done.stdout)) if done.returncode == 0 else None
 
 

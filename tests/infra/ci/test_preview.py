@@ -72,7 +72,8 @@ def test_a_preview_that_is_well_compares_the_cost_with_the_base(told: Path, caps
     assert f"{json.loads(capsys.readouterr().out)['usdAMonth']:,.2f}" in section
 
 
-def test_a_base_without_an_estimate_is_no_failure(told: Path) -> None:
+def test_a_base_without_an_estimate_is_no_failure(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(preview.ROOT))
     told.write_text('{"cancelEvent": {}}\n')
     code, section = run(told, "--base", str(told.parent))
     assert code == 0
