@@ -107,6 +107,7 @@ def test_the_files_are_the_same_each_time_and_have_no_password() -> None:
             assert uids[variable["current"]["value"]] == variable["query"]
     (provider,) = yaml.safe_load(files["provisioning/dashboards/shop.yaml"])["providers"]
     assert provider["options"]["path"] == "/etc/grafana/dashboards"
+    assert provider["updateIntervalSeconds"] == 10, "it takes over what is written while it runs"
 
 
 def test_another_period_and_other_addresses_are_taken() -> None:
@@ -126,7 +127,7 @@ def test_a_period_that_is_none_is_refused(last: datetime) -> None:
 
 def test_the_command_writes_what_grafana_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--out", str(tmp_path), "--from", "2020-01-01", "--to", "2020-02-01"]) == 0
-    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == set(provisioning())
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == set(provisioning())
     overview = json.loads((tmp_path / "dashboards" / "shop-overview.json").read_text())
     assert overview["time"]["to"] == "2020-02-01T00:00:00.000Z"
     file = tmp_path / "file"

@@ -1,26 +1,35 @@
 """Writes the files for Grafana.
 
 python -m app.dashboards.grafana --out build/grafana
+python -m app.dashboards.grafana --out build/grafana --loaded     after each load: open on the days that are loaded
 """
 
 import argparse
+import logging
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.dashboards.grafana import PUBLIC_DATA, Period, Stores, provisioning
+from app.batch.errors import BatchError
+from app.dashboards.grafana import PUBLIC_DATA, Period, Stores, dashboard_files, provisioning
+from app.dashboards.grafana.files import write_files
 
 _EPILOG = """
 examples:
   python -m app.dashboards.grafana --out build/grafana
   python -m app.dashboards.grafana --out /etc/grafana --from 2019-10-01 --to 2019-11-01
+  MYSQL_HOST=mysql MYSQL_PASSWORD_FILE=/run/secrets/mysql python -m app.dashboards.grafana --out /etc/grafana --loaded
 
 The files belong into /etc/grafana: provisioning/datasources, provisioning/dashboards, dashboards. Grafana reads the
 password for each store's user from a file (--passwords). It needs the plugins redis-datasource and
 hadesarchitect-cassandra-datasource.
 
-exit codes: 0 written; 1 the folder cannot be written; 2 wrong arguments
+--loaded writes the dashboards alone, for a Grafana that has the other files and may run: it takes them over by itself.
+MySQL's variables are those of the batch job.
+
+exit codes: 0 written; 1 the folder cannot be written; 2 wrong arguments or variables; 8 MySQL cannot be read
 """
 
 
@@ -45,21 +54,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--passwords", default=at.passwords, metavar="DIR", help=f"where Grafana finds the passwords ({at.passwords})"
     )
+    parser.add_argument(
+        "--loaded",
+        action="store_true",
+        help="write the dashboards alone, to open on the days that are in MySQL (MYSQL_HOST, ...)",
+    )
     given = parser.parse_args(arguments)
+    if given.loaded and (given.first or given.last):
+        parser.error("--loaded takes the days from MySQL; leave out --from and --to")
     try:
-        period = Period(given.first or PUBLIC_DATA.first, given.last or PUBLIC_DATA.last)
+        write_files(_files(given, os.environ), given.out)
     except ValueError as error:
         parser.error(str(error))
-    stores = Stores(given.mysql, given.redis, given.cassandra, given.user, passwords=given.passwords)
-    try:
-        for name, text in provisioning(stores, period).items():
-            path = given.out / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+    except BatchError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
     except OSError as error:
         sys.stderr.write(f"{given.out} cannot be written: {error.strerror}; give another folder\n")
         return 1
     return 0
+
+
+def _files(given: argparse.Namespace, environment: Mapping[str, str]) -> Mapping[str, str]:
+    if given.loaded:
+        return dashboard_files(_loaded(environment) or PUBLIC_DATA)
+    period = Period(given.first or PUBLIC_DATA.first, given.last or PUBLIC_DATA.last)
+    stores = Stores(given.mysql, given.redis, given.cassandra, given.user, passwords=given.passwords)
+    return provisioning(stores, period)
+
+
+def _loaded(environment: Mapping[str, str]) -> Period | None:
+    # MySQL's client is not wanted by those who only write files.
+    from app.batch.stores.mysql.settings import MysqlSettings
+    from app.dashboards.grafana.loaded import loaded_period
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    return loaded_period(MysqlSettings.from_environment(environment))
 
 
 def _day(text: str) -> datetime:
