@@ -3,7 +3,8 @@
     python -m app.batch.schedule --at 03:00 --events gs://shop-events/events/ --staging /data/staging
 
 The first run reads all files; a later one reads those that are new or changed, and adds them. `run_report.py` says what
-is logged of each run, `status.py` what the container's health check sees.
+is logged of each run, `status.py` what the container's health check sees. With `--dashboards` Grafana's dashboards are
+written at the start and after each run, so that they open on the days that are loaded.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from app.events.generator_command import main as generate
 GENERATED: Final = "generated:"
 """As `--events`, before the number of events to make up."""
 STORES: Final = "mysql,redis,cassandra"
+_LOOK_SECONDS: Final = 1
 _PATIENCE_SECONDS: Final = 45
 _SEED: Final = "7"
 
@@ -43,12 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     write_status(given.status, Status(pending=given.now))
+    _write_dashboards(given, stop)
     begins = datetime.now(UTC) if given.now else next_run(given.at, datetime.now(UTC))
     while True:
         _log.info("the next run begins at %s", begins.isoformat(timespec="seconds"))
         if stop.wait(max((begins - datetime.now(UTC)).total_seconds(), 0)):
             return 0
         code = _run(given, stop)
+        _write_dashboards(given, stop)
         if stop.is_set():
             return 0
         write_status(given.status, Status(pending=False, exit_code=code))
@@ -84,7 +88,8 @@ def _run(given: argparse.Namespace, stop: threading.Event) -> int:
     started = time.monotonic()
     try:
         source = _generated(given.events, Path(given.staging)) if given.events.startswith(GENERATED) else given.events
-        code = _job([*files_to_read(source, given.staging), "--staging", given.staging, *_options(given)], stop)
+        files = files_to_read(source, given.staging)
+        code = _process("app.batch.job", [*files, "--staging", given.staging, *_options(given)], stop)
     except BatchError as error:
         _log.error("%s", error)
         code = error.exit_code
@@ -97,15 +102,30 @@ def _options(given: argparse.Namespace) -> list[str]:
     return ["--stores", given.stores, "--memory", given.memory]
 
 
-def _job(arguments: Sequence[str], stop: threading.Event) -> int:
-    with subprocess.Popen([sys.executable, "-m", "app.batch.job", *arguments]) as job:  # noqa: S603 - its own job
-        while job.poll() is None:
-            if stop.wait(1):
-                job.send_signal(signal.SIGINT)
+def _write_dashboards(given: argparse.Namespace, stop: threading.Event) -> None:
+    """Have Grafana's dashboards open on the days that are loaded. Where that fails, the run counts as it ended."""
+    if given.dashboards is None or stop.is_set():
+        return
+    code = _process("app.dashboards.grafana", ["--out", given.dashboards, "--loaded"], stop)
+    if code and not stop.is_set():
+        _log.warning(
+            "Grafana's dashboards in %s were not written (exit code %d, the reason is above), so that they may open on "
+            "other days than those that are loaded. Mend that, then restart this container or wait for the next run",
+            given.dashboards,
+            code,
+        )
+
+
+def _process(module: str, arguments: Sequence[str], stop: threading.Event) -> int:
+    """Run a command of the project until it ends or is to be stopped; its exit code."""
+    with subprocess.Popen([sys.executable, "-m", module, *arguments]) as process:  # noqa: S603 - the project's own
+        while process.poll() is None:
+            if stop.wait(_LOOK_SECONDS):
+                process.send_signal(signal.SIGINT)
                 with suppress(subprocess.TimeoutExpired):
-                    job.wait(_PATIENCE_SECONDS)
-                job.kill()
-        return job.returncode
+                    process.wait(_PATIENCE_SECONDS)
+                process.kill()
+        return process.returncode
 
 
 def _generated(source: str, staging: Path) -> str:
@@ -144,6 +164,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--stores", default=STORES, metavar="NAMES", help=f"what is loaded ({STORES})")
     parser.add_argument("--memory", default="3g", metavar="SIZE", help="heap of Spark's driver (3g)")
+    parser.add_argument(
+        "--dashboards", metavar="DIR", help="folder in whose dashboards/ those of Grafana are kept up to date (none)"
+    )
     parser.add_argument("--status", type=Path, default=STATUS, metavar="FILE", help=f"({STATUS})")
     return parser
 

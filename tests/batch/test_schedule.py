@@ -17,6 +17,8 @@ from app.batch.base import Base, Source, write_base
 from app.batch.errors import BatchError
 from app.batch.schedule import files_to_read, next_run
 from app.batch.status import main
+from app.events.csv_codec import HEADER
+from app.local.mysql import mysql_server
 from app.local.redis import redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,10 +27,15 @@ PATIENCE = 520
 
 @contextmanager
 def schedule(folder: Path, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """A running schedule whose status is in `folder`."""
+    """A running schedule whose status is in `folder`, and what it logs in the file `log` there."""
     command = [sys.executable, "-m", "app.batch.schedule", "--status", str(folder / "status.json"), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as process,
+    ):
         try:
             yield process
         finally:
@@ -45,6 +52,13 @@ def wait_for_a_run(folder: Path, process: subprocess.Popen[str]) -> dict[str, ob
     while time.monotonic() < end and process.poll() is None and status(folder)["pending"]:
         time.sleep(0.2)
     return status(folder)
+
+
+def wait_for_a_line(folder: Path, line: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while line not in (folder / "log").read_text():
+        assert time.monotonic() < end
+        time.sleep(0.2)
 
 
 def stopped(process: subprocess.Popen[str]) -> str:
@@ -119,10 +133,14 @@ def test_a_failed_run_is_said_and_seen(tmp_path: Path) -> None:
 @pytest.mark.integration
 def test_until_its_time_it_waits_and_is_well(tmp_path: Path) -> None:
     later = f"{(datetime.now(UTC).hour + 12) % 24:02}:00"
-    with schedule(tmp_path, "--at", later, "--events", "generated:1000") as process:
+    given = ("--at", later, "--events", "generated:1000", "--dashboards", str(tmp_path / "grafana"))
+    with schedule(tmp_path, *given, MYSQL_HOST="") as process:
         assert wait_for_a_run(tmp_path, process) == {"pending": False, "exit_code": None}
         assert check(tmp_path) == 0
+        wait_for_a_line(tmp_path, "the next run begins")
         assert stopped(process) == ""
+    assert "MYSQL_HOST: set it" in (tmp_path / "log").read_text()
+    assert "Mend that, then restart this container or wait for the next run" in (tmp_path / "log").read_text()
 
 
 @pytest.mark.integration
@@ -136,3 +154,22 @@ def test_made_up_events_are_loaded_and_the_next_run_reads_them_no_more(tmp_path:
             assert check(tmp_path) == 0
             assert '"exit_code": 0' in stopped(process)
     assert files_to_read(f"{tmp_path}/data/generated/*.csv.gz", staging) == ["--add"]
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(1_200)
+def test_grafanas_dashboards_open_on_the_days_that_the_runs_have_loaded(tmp_path: Path) -> None:
+    given = ("--now", "--events", f"{tmp_path}/*.csv", "--staging", str(tmp_path / "data" / "staging"))
+    options = ("--stores", "mysql", "--memory", "900m", "--dashboards", str(tmp_path / "grafana"))
+    overview = tmp_path / "grafana" / "dashboards" / "shop-overview.json"
+    with mysql_server() as server:
+        for day, last in (("2021-02-28", "2021-03-01"), ("2021-03-04", "2021-03-05")):
+            row = f"{day} 23:30:00 UTC,view,1,1,a.b,c,1.10,1,s\n".encode()
+            (tmp_path / f"{day}.csv").write_bytes(HEADER + b"\n" + row)
+            (tmp_path / "status.json").unlink(missing_ok=True)
+            with schedule(tmp_path, *given, *options, **server.environment) as process:
+                assert wait_for_a_run(tmp_path, process) == {"pending": False, "exit_code": 0}
+                shown = json.loads(overview.read_text())["time"]
+                assert shown == {"from": "2021-02-28T00:00:00.000Z", "to": f"{last}T00:00:00.000Z"}
+                stopped(process)
+    assert "were not written" not in (tmp_path / "log").read_text()
