@@ -74,12 +74,7 @@ class BatchStack(pulumi.ComponentResource):
             name=name,
             driver="bridge",
             labels=[docker.NetworkLabelArgs(label=key, value=value) for key, value in sorted(self._labels.items())],
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                delete_before_replace=True,
-                deleted_with=args.machine,
-                replace_with=[args.machine] if args.machine else None,
-            ),
+            opts=self._options(),
         )
         stores = {
             spec.role: self._server(spec, args.address)
@@ -90,13 +85,33 @@ class BatchStack(pulumi.ComponentResource):
             )
         }
         made = list(stores.values())
-        dashboards = self._server(
-            grafana(args.passwords, settings.grafana_memory_mb, args.provisioned), LOOPBACK, first=made
+        dashboards = self._dashboards(name).name if args.job else None
+        shown = self._server(
+            grafana(args.passwords, settings.grafana_memory_mb, args.provisioned, dashboards), LOOPBACK, first=made
         )
-        if args.job:
-            self._server(spark_job(args.passwords, settings, args.job), LOOPBACK, first=made)
-        self.ports = {role: server.port for role, server in (*stores.items(), ("grafana", dashboards))}
+        if args.job and dashboards is not None:
+            self._server(spark_job(args.passwords, settings, args.job, dashboards), LOOPBACK, first=made)
+        self.ports = {role: server.port for role, server in (*stores.items(), ("grafana", shown))}
         self.register_outputs({"ports": self.ports})
+
+    def _options(self) -> pulumi.ResourceOptions:
+        machine = self._args.machine
+        return pulumi.ResourceOptions(
+            parent=self,
+            delete_before_replace=True,
+            deleted_with=machine,
+            replace_with=[machine] if machine else None,
+        )
+
+    def _dashboards(self, name: str) -> docker.Volume:
+        """The dashboards, which the job writes and Grafana reads. The job makes them anew, so they are on no disk."""
+        return docker.Volume(
+            f"{name}-dashboards",
+            name=f"{name}-dashboards",
+            driver="local",
+            labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in sorted(self._labels.items())],
+            opts=self._options(),
+        )
 
     def _server(self, spec: Spec, address: pulumi.Input[str], first: list[Server] | None = None) -> Server:
         args = self._args

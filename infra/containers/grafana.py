@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
+import pulumi
+
+from app.dashboards.grafana import DASHBOARD_FOLDER
 from infra.containers import SHOP_FOLDER
 from infra.containers.images import GRAFANA, GRAFANA_PLUGINS
-from infra.containers.spec import File, HealthCheck, Spec
+from infra.containers.spec import File, HealthCheck, SharedVolume, Spec
 from infra.passwords import Passwords
 
 PORT: Final = 3000
@@ -13,9 +16,22 @@ FOLDER: Final = "/etc/grafana"
 _USER: Final = "472:0"
 
 
-def grafana(passwords: Passwords, memory_mb: int, provisioned: Mapping[str, str]) -> Spec:
-    """Grafana with `provisioned`, the text of each file by its path in `FOLDER`. It can be changed here alone."""
+def grafana(
+    passwords: Passwords,
+    memory_mb: int,
+    provisioned: Mapping[str, str],
+    dashboards: pulumi.Input[str] | None = None,
+) -> Spec:
+    """Grafana with `provisioned`, the text of each file by its path in `FOLDER`. It can be changed here alone.
+
+    Where `dashboards` names a volume, they come from there, and change as what the batch job writes there does.
+    """
     stores = ("mysql", "redis", "cassandra")
+    own = {
+        path: text
+        for path, text in provisioned.items()
+        if dashboards is None or not path.startswith(f"{DASHBOARD_FOLDER}/")
+    }
     return Spec(
         role="grafana",
         image=GRAFANA,
@@ -39,8 +55,11 @@ def grafana(passwords: Passwords, memory_mb: int, provisioned: Mapping[str, str]
         files=[
             File(f"{SHOP_FOLDER}/administrator", passwords["grafana-admin"], is_secret=True),
             *(File(f"{SHOP_FOLDER}/{store}", passwords[f"{store}-grafana"], is_secret=True) for store in stores),
-            *(File(f"{FOLDER}/{path}", text) for path, text in sorted(provisioned.items())),
+            *(File(f"{FOLDER}/{path}", text) for path, text in sorted(own.items())),
         ],
+        shared=[SharedVolume(dashboards, f"{FOLDER}/{DASHBOARD_FOLDER}", is_read_only=True)]
+        if dashboards is not None
+        else [],
         health=HealthCheck(
             ("CMD-SHELL", f"wget -q -O /dev/null http://127.0.0.1:{PORT}/api/health || exit 1"),
             start_seconds=120,

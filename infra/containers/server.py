@@ -117,6 +117,12 @@ class Server(pulumi.ComponentResource):
         if spec.data_path:
             volume = self._volume()
             volumes.append(docker.ContainerVolumeArgs(volume_name=volume.name, container_path=spec.data_path))
+        volumes += [
+            docker.ContainerVolumeArgs(
+                volume_name=shared.name, container_path=shared.path, read_only=shared.is_read_only or None
+            )
+            for shared in spec.shared
+        ]
         return volumes
 
     def _volume(self) -> docker.Volume:

@@ -6,12 +6,15 @@ from typing import Final
 import pulumi
 
 from app.batch.stores.mysql.grants import LOADER as MYSQL_LOADER
+from app.dashboards.grafana import DASHBOARD_FOLDER
 from infra.containers import SHOP_FOLDER, cassandra, redis
-from infra.containers.spec import File, HealthCheck, Mount, Spec
+from infra.containers.spec import File, HealthCheck, Mount, SharedVolume, Spec
 from infra.passwords import Passwords
 from infra.settings.batch import BatchSettings
 
 DATA: Final = "/data"
+GRAFANA: Final = "/grafana"
+"""Where the job writes the dashboards; the image gives them a folder of the job's user."""
 STORES: Final = ("mysql", "redis", "cassandra")
 _EVENTS: Final = "/events"
 _USER: Final = "1099:1099"
@@ -46,8 +49,11 @@ def store_environment(host: pulumi.Input[str] | None = None) -> dict[str, pulumi
     }
 
 
-def spark_job(passwords: Passwords, settings: BatchSettings, args: JobArgs) -> Spec:
-    """The job's container, which `pulumi up` waits for until its first run has ended, where it runs at its start."""
+def spark_job(passwords: Passwords, settings: BatchSettings, args: JobArgs, dashboards: pulumi.Input[str]) -> Spec:
+    """The job's container, which `pulumi up` waits for until its first run has ended, where it runs at its start.
+
+    `dashboards` names the volume in which it keeps Grafana's.
+    """
     patience = settings.first_run_minutes * 60 if settings.run_at_start else _START_SECONDS
     return Spec(
         role="batch-job",
@@ -65,6 +71,7 @@ def spark_job(passwords: Passwords, settings: BatchSettings, args: JobArgs) -> S
         },
         files=[File(f"{SHOP_FOLDER}/{store}", passwords[f"{store}-loader"], is_secret=True) for store in STORES],
         mounts=[Mount(args.folder, _EVENTS)] if args.folder else [],
+        shared=[SharedVolume(dashboards, f"{GRAFANA}/{DASHBOARD_FOLDER}")],
         health=HealthCheck(
             ("CMD", "python", "-m", "app.batch.status"),
             start_seconds=patience,
@@ -80,7 +87,7 @@ def _command(settings: BatchSettings, args: JobArgs) -> list[pulumi.Input[str]]:
     if settings.run_at_start:
         command.append("--now")
     command += ["--events", f"{_EVENTS}/*.csv*" if args.folder else args.events]
-    command += ["--staging", f"{DATA}/staging", "--stores", ",".join(STORES)]
+    command += ["--staging", f"{DATA}/staging", "--stores", ",".join(STORES), "--dashboards", GRAFANA]
     # The other half is for Python, which decodes the rows.
     command += ["--memory", f"{settings.job_memory_mb // 2}m"]
     return command

@@ -49,6 +49,15 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class SharedVolume:
+    """A volume of Docker's that several containers have."""
+
+    name: pulumi.Input[str]
+    path: str
+    is_read_only: bool = False
+
+
+@dataclass(frozen=True)
 class Spec:
     """A container. Its process is no root and has no capabilities, and no password is in its environment."""
 
@@ -69,5 +78,6 @@ class Spec:
     environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     files: Sequence[File] = ()
     mounts: Sequence[Mount] = ()
+    shared: Sequence[SharedVolume] = ()
     stop_seconds: int = 30
     """How long it has to end by itself."""

@@ -7,25 +7,30 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 import pytest
+import yaml
 
+from app.dashboards.grafana import provisioning
 from infra.batch_stack import FOLDERS, ROLES, BatchStack, BatchStackArgs
 from infra.containers import images
 from infra.containers.spark_job import JobArgs
 from infra.containers.spec import go_duration
 from infra.passwords import Passwords
 from infra.settings.batch import BatchSettings
-from tests.infra.declared import Declared, Resource, declare
+from tests.infra.declared import ROOT, Declared, Resource, declare
 
 CONTAINER = "docker:index/container:Container"
 SETTINGS = BatchSettings(run="local", events="generated:1000")
 JOB_IMAGE = "sha256:" + "2" * 64
+DASHBOARDS = "dev-batch-dashboards"
 PASSWORD = re.compile(r"password-of-[a-z-]+")
 
 
 def stack(settings: BatchSettings = SETTINGS, job: JobArgs | None = None, **args: Any) -> Declared:
     def program() -> None:
         passwords = Passwords("dev-passwords", ROLES)
-        found = BatchStackArgs("dev", settings, passwords, {"dashboards/a.json": "{}"}, job, **args)
+        found = BatchStackArgs(
+            "dev", settings, passwords, {"dashboards/a.json": "{}", "provisioning/a.yaml": "{}"}, job, **args
+        )
         BatchStack("dev-batch", found)
 
     return declare(program)
@@ -139,9 +144,34 @@ def test_containers_run_what_the_daemon_has_by_its_id(containers: Mapping[str, R
 
 
 def test_data_outlives_its_container(containers: Mapping[str, Resource], declared: Declared) -> None:
-    volumes = {one.inputs["name"] for one in declared.all("docker:index/volume:Volume")}
+    volumes = {one.inputs["name"] for one in declared.all("docker:index/volume:Volume")} - {DASHBOARDS}
     assert {one.inputs["volumes"][0]["volumeName"] for one in containers.values()} == volumes
     assert {f"dev-{role}" for role in FOLDERS} == volumes
+
+
+def test_grafana_reads_the_dashboards_where_the_job_writes_them(
+    containers: Mapping[str, Resource], declared: Declared
+) -> None:
+    from app.batch.schedule import _parser
+
+    def shared(role: str) -> Any:
+        return [one for one in containers[role].inputs["volumes"] if one["volumeName"] == DASHBOARDS]
+
+    assert "driverOpts" not in declared.one("docker:index/volume:Volume", DASHBOARDS).inputs
+    given = _parser().parse_args(containers["batch-job"].inputs["command"][3:])
+    assert shared("batch-job") == [{"volumeName": DASHBOARDS, "containerPath": f"{given.dashboards}/dashboards"}]
+    assert f" {given.dashboards}/dashboards\n" in (ROOT / "app" / "batch" / "Dockerfile").read_text()
+    (read,) = shared("grafana")
+    assert read == {"volumeName": DASHBOARDS, "containerPath": "/etc/grafana/dashboards", "readOnly": True}
+    (provider,) = yaml.safe_load(provisioning()["provisioning/dashboards/shop.yaml"])["providers"]
+    assert provider["options"]["path"] == read["containerPath"]
+    assert not [path for path in files(containers["grafana"]) if path.startswith(read["containerPath"])]
+
+
+def test_without_a_job_beside_it_grafana_is_given_the_dashboards() -> None:
+    alone = stack()
+    assert alone.one(CONTAINER, "dev-grafana").inputs["uploads"][-2]["file"] == "/etc/grafana/dashboards/a.json"
+    assert DASHBOARDS not in {one.name for one in alone.all("docker:index/volume:Volume")}
 
 
 def test_on_a_machine_data_is_on_its_disk_and_everything_goes_and_comes_with_it() -> None:
@@ -198,13 +228,11 @@ def test_up_waits_for_the_first_run_where_it_is_at_the_start() -> None:
 
 def test_grafanas_files_are_read_only_and_another_content_makes_it_anew(containers: Mapping[str, Resource]) -> None:
     uploaded = {file["file"]: file for file in containers["grafana"].inputs["uploads"]}
-    assert uploaded["/etc/grafana/dashboards/a.json"]["permissions"] == "0444"
-    assert uploaded["/etc/grafana/dashboards/a.json"]["content"] == "{}"
+    assert uploaded["/etc/grafana/provisioning/a.yaml"]["permissions"] == "0444"
+    assert uploaded["/etc/grafana/provisioning/a.yaml"]["content"] == "{}"
 
 
 def test_the_provisioned_data_sources_find_their_passwords(containers: Mapping[str, Resource]) -> None:
-    from app.dashboards.grafana import provisioning
-
     wanted = set(re.findall(r"\$__file\{(.*?)\}", provisioning()["provisioning/datasources/shop.yaml"]))
     assert wanted <= set(files(containers["grafana"]))
 

@@ -15,6 +15,7 @@ INSTANCE = "gcp:compute/instance:Instance"
 CONTAINER = "docker:index/container:Container"
 VOLUME = "docker:index/volume:Volume"
 CONTAINERS = {f"dev-{role}" for role in ("cassandra", "redis", "mysql", "grafana", "batch-job")}
+VOLUMES = {f"{name}-data" for name in CONTAINERS} | {"dev-batch-dashboards"}
 
 
 @pytest.fixture(scope="module")
@@ -36,5 +37,5 @@ def test_another_machine_has_all_containers_made_anew_on_the_data_that_there_is(
     made = {(kind, name) for action, kind, name in cloud.calls()[calls:] if action == "create"}
     assert {one for one in made if one[0].startswith("gcp:")} == {(INSTANCE, "dev-batch-host")}
     assert {name for kind, name in made if kind == CONTAINER} == CONTAINERS
-    assert {name for kind, name in made if kind == VOLUME} == {f"{name}-data" for name in CONTAINERS}
+    assert {name for kind, name in made if kind == VOLUME} == VOLUMES
     assert stored_secrets(cloud) == passwords
