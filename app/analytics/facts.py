@@ -10,7 +10,8 @@ Sessions are exact and yet cheap to find: events of a session in the same half-h
 they belong together whatever lies between. Only the gaps between half-hours need looking at, several times fewer than
 the gaps between events.
 
-A fact with a `merge` can be made from parts of the events, each part where it is, and be put together afterwards.
+A fact with a `merge` can be made from parts of the events, each part where it is, and be put together afterwards. One
+`of_sessions` can be made from parts of the events that have whole sessions.
 """
 
 from collections.abc import Callable
@@ -48,6 +49,8 @@ class Fact:
     build: Callable[[ir.Table], ir.Table]
     merge: Callable[[ir.Table], ir.Table] | None = None
     """Makes the fact of all events from the rows of the facts of their parts, where that can be done."""
+    of_sessions: bool = False
+    """Whether its rows are each of one session: those of all events are then those of parts with whole sessions."""
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -275,10 +278,10 @@ FACTS: Final[dict[str, Fact]] = {
         Fact("user_days", "what a user did on a day", user_days, _sums("events")),
         Fact("viewers", "who viewed which sub-category", viewers, _sums("views")),
         Fact("purchases", "every purchase", purchases, as_they_are),
-        Fact("half_hours", "what a session did in half an hour", half_hours, as_they_are),
-        Fact("session_days", "every session by day, with its counts and values", session_days),
-        Fact("sessions", "every session with its counts and values", sessions),
-        Fact("suspects", "sessions that may be a bot's", suspects),
+        Fact("half_hours", "what a session did in half an hour", half_hours, as_they_are, of_sessions=True),
+        Fact("session_days", "every session by day, with its counts and values", session_days, of_sessions=True),
+        Fact("sessions", "every session with its counts and values", sessions, of_sessions=True),
+        Fact("suspects", "sessions that may be a bot's", suspects, of_sessions=True),
         Fact("baskets", "which products each session bought", baskets),
     )
 }

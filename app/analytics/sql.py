@@ -82,6 +82,11 @@ def mergeable_facts() -> tuple[str, ...]:
     return tuple(name for name, fact in FACTS.items() if fact.merge)
 
 
+def session_facts() -> tuple[str, ...]:
+    """Name the facts that can be made from parts of the events with whole sessions, each after those that it reads."""
+    return tuple(name for name, fact in FACTS.items() if fact.of_sessions)
+
+
 def columns_of(name: str) -> tuple[str, ...]:
     """Name the columns of the events that a fact reads; it may be one too many."""
     read = {field.name for field in FACTS[name].build(events_table("events")).op().find(ops.Field)}

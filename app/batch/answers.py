@@ -1,9 +1,10 @@
 """Facts and answers: each fact is made once, then every question is answered from the facts.
 
-parts of the events ── facts of each part (DuckDB) ── facts (Spark) ── answers (Spark)
+parts of the events ───── facts of each part (DuckDB) ── facts (Spark) ──┬── answers (Spark)
+shares of the sessions ── facts of their sessions (DuckDB) ──────────────┘
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -12,15 +13,24 @@ import pyarrow as pa
 
 from app.analytics import FACTS, QUESTIONS
 from app.analytics.facts import as_they_are
-from app.analytics.sql import columns_of, compile_fact, compile_merge, compile_question, facts_of, mergeable_facts
+from app.analytics.sql import (
+    columns_of,
+    compile_fact,
+    compile_merge,
+    compile_question,
+    facts_of,
+    mergeable_facts,
+    session_facts,
+)
+from app.batch.duck_facts import PartFacts, SessionFacts, folder_of
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested, read_parquet
-from app.batch.part_facts import PartFacts, folder_of
+from app.batch.session_shares import plan_shares
 from app.batch.settings import FactsIn
 from app.batch.tasks import Tasks
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 EVENTS_VIEW: Final = "events"
 
@@ -40,9 +50,11 @@ def make_facts(
     """
     ingested.events(spark).createOrReplaceTempView(EVENTS_VIEW)
     _make_part_facts(spark, tasks, ingested)
-    waiting = {name: set(facts_of(name)) for name in FACTS}
+    _make_session_facts(spark, tasks, ingested)
+    stored = set(session_facts())
+    made(len(stored))
+    waiting = {name: set(facts_of(name)) for name in FACTS if name not in stored}
     running: dict[Future[None], str] = {}
-    stored: set[str] = set()
     with ThreadPoolExecutor(at_once, "fact") as pool:
         while waiting or running:
             for name in [name for name, reads in waiting.items() if reads <= stored]:
@@ -57,17 +69,41 @@ def make_facts(
 def _make_part_facts(spark: "SparkSession", tasks: Tasks, ingested: Ingested) -> None:
     """Make the facts of each part, and a view of them for each fact."""
     with_events = [part for part in ingested.parts if part.events]
-    names = mergeable_facts()
+    names = [name for name in mergeable_facts() if not FACTS[name].of_sessions]
     part_facts = PartFacts(
         sql={name: compile_fact(name, "duckdb") for name in names},
         schemas={name: FACTS[name].schema for name in names},
-        columns=tuple({column: None for name in names for column in columns_of(name)}),
+        columns=_columns_of(names),
     )
     tasks.run(partial(part_facts.make, folder=ingested.folder), with_events)
     for name in names:
-        path = ingested.folder.path(folder_of(name))
-        parts = read_parquet(spark, FACTS[name].schema, path, is_empty=not with_events)
-        parts.createOrReplaceTempView(_parts_view(name))
+        _made_by_duckdb(spark, name, ingested, bool(with_events)).createOrReplaceTempView(_parts_view(name))
+
+
+def _make_session_facts(spark: "SparkSession", tasks: Tasks, ingested: Ingested) -> None:
+    """Make the facts of sessions, and a view of each that is read afterwards."""
+    names = session_facts()
+    others = [*QUESTIONS, *(name for name in FACTS if name not in names)]
+    kept = [name for name in names if any(name in facts_of(other) for other in others)]
+    files = tuple(file for part in ingested.parts for file in part.event_files())
+    facts = SessionFacts(
+        first=names[0],
+        sql={name: compile_fact(name, "duckdb", facts=names[:place]) for place, name in enumerate(names)},
+        schemas={name: FACTS[name].schema for name in kept},
+        columns=_columns_of(names[:1]),
+        files=files,
+    )
+    made = tasks.run(partial(facts.make, folder=ingested.folder), plan_shares(len(files)))
+    for name in kept:
+        _made_by_duckdb(spark, name, ingested, bool(made)).createOrReplaceTempView(name)
+
+
+def _made_by_duckdb(spark: "SparkSession", name: str, ingested: Ingested, has_rows: bool) -> "DataFrame":
+    return read_parquet(spark, FACTS[name].schema, ingested.folder.path(folder_of(name)), is_empty=not has_rows)
+
+
+def _columns_of(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple({column: None for name in names for column in columns_of(name)})
 
 
 def _parts_view(fact: str) -> str:

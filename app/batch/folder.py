@@ -1,8 +1,9 @@
 """A folder that Spark's tasks and the driver write to: local, or in Cloud Storage."""
 
+import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,14 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from app.batch.errors import BatchError
+
 _COMPRESSION: Final = "zstd"
 _COPIES_AT_ONCE: Final = 16
 # Nearly every event has another value there: a dictionary would only be built to be thrown away.
 _NO_DICTIONARY: Final = ("event_id",)
+_ROW_GROUPS: Final = "row_groups"
+_ONE_GROUP: Final[Mapping[str, int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +72,45 @@ class Folder:
             with ThreadPoolExecutor(_COPIES_AT_ONCE, "copy") as pool:
                 list(pool.map(lambda name: filesystem.cp_file(files[name], self.path(name)), files))
 
-    def write_table(self, name: str, table: pa.Table) -> None:
-        """Write a Parquet file that Spark, DuckDB and BigQuery read at their fastest. Raises OSError."""
+    def write_table(self, name: str, table: pa.Table, row_groups: Mapping[str, int] = _ONE_GROUP) -> None:
+        """Write a Parquet file that Spark, DuckDB and BigQuery read at their fastest.
+
+        `row_groups` are the names of its row groups with the numbers of their rows, if they shall be read one by one;
+        none of them is empty. Raises OSError.
+        """
         dictionary = [column for column in table.schema.names if column not in _NO_DICTIONARY]
-        with self._open(name, "wb") as file:
-            pq.write_table(
-                table, file, compression=_COMPRESSION, use_dictionary=dictionary, store_decimal_as_integer=True
-            )
+        options = {"compression": _COMPRESSION, "use_dictionary": dictionary, "store_decimal_as_integer": True}
+        with self._open(name, "wb") as file, pq.ParquetWriter(file, table.schema, **options) as writer:
+            if not row_groups:
+                writer.write_table(table)
+                return
+            begin = 0
+            for size in row_groups.values():
+                writer.write_table(table.slice(begin, size), row_group_size=size)
+                begin += size
+            writer.add_key_value_metadata({_ROW_GROUPS: json.dumps(list(row_groups))})
 
     def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Read a Parquet file, columns as in the file, all of them unless some are named. Raises OSError."""
         with self.open_input(name) as file:
             return pq.ParquetFile(file).read(columns, use_threads=False)
+
+    def read_row_groups(self, name: str, columns: list[str], row_groups: Collection[str]) -> pa.Table:
+        """Read row groups of a Parquet file by their names, those that it has, and nothing else of it.
+
+        Raises:
+            OSError: it cannot be read.
+            BatchError: its row groups have no names.
+        """
+        with self.open_input(name) as file:
+            parquet = pq.ParquetFile(file)
+            names = (parquet.metadata.metadata or {}).get(_ROW_GROUPS.encode())
+            if names is None:
+                raise BatchError(
+                    f"{self.path(name)} is of another version of the job; read all files anew with --events"
+                )
+            wanted = [place for place, group in enumerate(json.loads(names)) if group in row_groups]
+            return parquet.read_row_groups(wanted, columns, use_threads=False)
 
     def open_input(self, name: str) -> Any:
         """Open a file for reading with `read` and `seek`. Raises OSError."""

@@ -43,46 +43,16 @@ class SourceCounts:
 
 
 @dataclass(frozen=True)
-class Change:
-    """How the events of a run differ from those of the run `base`, which it adds files to."""
-
-    base: str
-    """The run's id."""
-    folder: Folder
-    brought: tuple[str, ...]
-    """Files of `folder` with events of files that are new; some of them may be in `taken` too."""
-    taken: tuple[str, ...]
-    """Files of `folder` with events of files that were replaced."""
-
-    def added(self, spark: "SparkSession") -> "DataFrame":
-        """The events that the base has not; columns of `STORED_EVENTS`."""
-        return self._difference(spark, self.brought, self.taken)
-
-    def removed(self, spark: "SparkSession") -> "DataFrame":
-        """The events that only the base has; columns of `STORED_EVENTS`."""
-        return self._difference(spark, self.taken, self.brought)
-
-    def _difference(self, spark: "SparkSession", files: Sequence[str], without: Sequence[str]) -> "DataFrame":
-        events = _read_files(spark, self.folder, files)
-        if not files or not without:
-            return events
-        return events.join(_read_files(spark, self.folder, without), "event_id", "left_anti").select(
-            STORED_EVENTS.names
-        )
-
-
-@dataclass(frozen=True)
 class Ingested:
     """The events and bad events of a run in its staging folder, and the counts of where each row went.
 
     `folder` holds `events/event_date=YYYY-MM-DD/*.parquet` and `bad_events/*.parquet`, either perhaps empty: all of
-    the run, whether its files were read in this run or before. `change` is None where all of them were read now.
+    the run, whether its files were read in this run or before.
     """
 
     folder: Folder
     sources: tuple[SourceCounts, ...]
     parts: tuple[Part, ...] = ()
-    change: Change | None = None
 
     @property
     def rows(self) -> int:
@@ -146,18 +116,14 @@ def ingest(
         parts = found_again + tasks.run(read, splits, lambda part: part.rows, advance)
     with progress.stage("duplicates"):
         parts = _leave_out_repeats(tasks, taken_over.parts, parts, folder)
-    change = None
-    if base:
-        brought = tuple(file for part in parts for file in part.event_files())
-        change = Change(base.run, folder, brought, tuple(taken_over.replaced_files.values()))
     sources = (*taken_over.sources, *(Source(file.path, file.size) for file in files))
     every = (*taken_over.parts, *parts)
-    return Ingested(folder, tuple(_counts(sources, every)), every, change)
+    return Ingested(folder, tuple(_counts(sources, every)), every)
 
 
 @dataclass(frozen=True)
 class _TakenOver:
-    """What a run has from its base: `parts` of `sources` that it keeps, and what it gives up."""
+    """What a run has from its base: `parts` of `sources` that it keeps."""
 
     folder: Folder
     old: tuple[Part, ...]
@@ -165,33 +131,28 @@ class _TakenOver:
     parts: tuple[Part, ...]
     with_repeats: tuple[Part, ...]
     """Parts whose repeats may be the only ones left of an event."""
-    replaced_files: dict[str, str]
-    """Files of the base with events of sources that are replaced, and what they are called here."""
 
     @classmethod
     def of(cls, base: Base | None, replaced: Collection[str]) -> "_TakenOver":
         if base is None:
-            return cls(Folder(""), (), (), (), (), {})
+            return cls(Folder(""), (), (), (), ())
         stay = [place for place, source in enumerate(base.sources) if source.path not in replaced]
         kept = [replace(part, source=stay.index(part.source)) for part in base.parts if part.source in stay]
         gone = [part for part in base.parts if part.source not in stay]
         with_repeats = [part for part in kept if part.repeats] if gone else []
         if gone:
             kept = [replace(part, rows=part.rows - part.repeats, repeats=0) for part in kept]
-        files = {file: f"replaced/{file}" for part in gone for file in part.event_files()}
         return cls(
             Folder(base.folder),
             base.parts,
             tuple(base.sources[place] for place in stay),
             tuple(kept),
             tuple(with_repeats),
-            files,
         )
 
     def link(self, folder: Folder) -> None:
         """Have the files in the run's folder too."""
-        names = {file: file for part in self.parts for file in _files(part)} | self.replaced_files
-        folder.take({name: self.folder.path(file) for file, name in names.items()})
+        folder.take({file: self.folder.path(file) for part in self.parts for file in _files(part)})
 
 
 def _files(part: Part) -> Iterator[str]:
@@ -256,13 +217,3 @@ def read_parquet(spark: "SparkSession", schema: pa.Schema, path: str, *, is_empt
     """The Parquet files in a folder, which in Cloud Storage is not there where it is empty."""
     ddl = spark_ddl(schema)
     return spark.createDataFrame([], ddl) if is_empty else spark.read.schema(ddl).parquet(path)
-
-
-def _read_files(spark: "SparkSession", folder: Folder, files: Sequence[str]) -> "DataFrame":
-    """Events in some files, with the day that the name of their folder gives."""
-    ddl = spark_ddl(STORED_EVENTS)
-    if not files:
-        return spark.createDataFrame([], ddl)
-    root = files[0].partition("event_date=")[0]
-    reader = spark.read.schema(ddl).option("basePath", folder.path(root))
-    return reader.parquet(*(folder.path(file) for file in files))

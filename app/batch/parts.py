@@ -1,7 +1,7 @@
 """Parts: what a task makes of a split. Runs in Spark's executors.
 
 A part is up to `PART_BYTES` of raw rows of one split (a plain file's split is one part, a gzip file has many). Its
-events go to Parquet straight from here, by day, without a way through the JVM:
+events go to Parquet straight from here, by day and by shares of sessions, without a way through the JVM:
 
     events/event_date=2019-10-01/part-00007-0000.parquet
     raw_bad_events/part-00007-0000.parquet     source_row counted within the part
@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from app.batch.event_ids import Ids, write_ids
 from app.batch.folder import Folder
+from app.batch.session_shares import SHARES, hashes_of, shares_of, write_shares
 from app.batch.splits import Split, blocks_of
 from app.events.csv_codec import LOCATED_BAD_EVENTS, Block, decode_blocks, stored
 from app.events.schema import BAD_EVENTS, EVENTS
@@ -156,13 +157,13 @@ def _write(
 
 def _write_events(split: Split, number: int, rows: int, table: pa.Table, bad: int, folder: Folder) -> Part:
     read = len(table)
-    table, days = _by_day(table)
+    table, days, shares = _in_order(table)
     ids = Ids.of(table.column("event_id"))
     repeats = ids.repeats()
     if len(repeats):
         keep = np.ones(len(table), bool)
         keep[repeats] = False
-        table, ids, days = table.filter(pa.array(keep)), ids.keep(keep), days[keep]
+        table, ids, days, shares = table.filter(pa.array(keep)), ids.keep(keep), days[keep], shares[keep]
     counted, sizes = np.unique(days, return_counts=True)
     names = [date.fromordinal(_EPOCH + day).isoformat() for day in counted.tolist()]
     part = Part(
@@ -177,18 +178,16 @@ def _write_events(split: Split, number: int, rows: int, table: pa.Table, bad: in
     )
     begin = 0
     for day, size in part.days:
-        folder.write_table(part.event_file(day), table.slice(begin, size))
+        write_shares(folder, part.event_file(day), table.slice(begin, size), shares[begin : begin + size])
         begin += size
     if part.events:
         write_ids(folder, part.ids_file, ids)
     return part
 
 
-def _by_day(table: pa.Table) -> tuple[pa.Table, npt.NDArray[np.int64]]:
-    """The events in order of their days, rows of a day in the order of the source, and each event's day."""
+def _in_order(table: pa.Table) -> tuple[pa.Table, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The events in the order of their days, those of a day in that of shares; each event's day, and its share."""
     micros = pc.cast(table.column("event_time"), pa.int64()).to_numpy()
-    days = np.floor_divide(micros, _DAY_MICROSECONDS)
-    if (days[1:] >= days[:-1]).all():
-        return table, days
-    order = np.argsort(days, kind="stable")
-    return table.take(pa.array(order)), days[order]
+    days, shares = np.floor_divide(micros, _DAY_MICROSECONDS), shares_of(hashes_of(table))
+    order = np.argsort(days * SHARES + shares, kind="stable")
+    return table.take(pa.array(order)), days[order], shares[order]

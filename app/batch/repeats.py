@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from app.batch.event_ids import FIRST_BYTES, Ids, read_ids
 from app.batch.folder import Folder
 from app.batch.parts import Part
+from app.batch.session_shares import by_share, write_shares
 
 _IDS_AT_ONCE: Final = 4_000_000
 
@@ -91,7 +92,7 @@ def finish_part(finish: Finish, folder: Folder) -> Part:
         folder.write_table(part.repeats_file, pa.concat_tables(aside))
     for day, events in there.items():
         if touched[day].any():
-            folder.write_table(part.finished_event_file(day), events.filter(pa.array(touched[day])))
+            write_shares(folder, part.finished_event_file(day), *by_share(events.filter(pa.array(touched[day]))))
         folder.delete(part.event_file(day))
     left = {day: int(mask.sum()) for day, mask in kept.items()}
     return replace(

@@ -97,7 +97,11 @@ def cassandra_holds(server: CassandraServer) -> Held:
             )
             for name, table in rows.items()
         }
-        found["visits"] = {name: sum(row[name] for row in visits) for name in ("event_count", "purchases", "revenue")}
+        found["visits"] = {
+            "events": sum(row["event_count"] for row in visits),
+            "purchases": sum(row["summary"].purchases for row in visits),
+            "revenue": sum(row["summary"].revenue for row in visits),
+        }
         found["users"] = users
         found["events"] = {user: shop.events_of_user(user).to_pylist() for user in users[::_ONE_USER_IN]}
         return found

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested, SourceCounts
+from app.batch.session_shares import by_share, write_shares
 from app.events.csv_codec import decode, stored
 from app.events.ledger import Ledger
 from app.events.schema import BAD_EVENTS, EVENTS
@@ -59,7 +60,7 @@ def stage(folder: Path, data: bytes) -> tuple[Ingested, pa.Table]:
             ).to_arrow_table()
             half = len(of_day) // 2
             for number, part in enumerate((of_day.slice(0, half), of_day.slice(half))):
-                target.write_table(f"events/event_date={day}/part-{number}.parquet", part.cast(EVENTS))
+                write_shares(target, f"events/event_date={day}/part-{number}.parquet", *by_share(part.cast(EVENTS)))
     if bad:
         table = pa.Table.from_batches([stored(decoded.bad, INGESTED_AT)], BAD_EVENTS)
         target.write_table("bad_events/part-0.parquet", table)

@@ -27,6 +27,7 @@ from cassandra.query import BatchStatement, BatchType
 
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested
+from app.batch.session_shares import by_share, write_shares
 from app.batch.settings import Settings
 from app.batch.spark_session import spark_session
 from app.batch.stores import Run
@@ -121,7 +122,8 @@ def _staged(table: pa.Table, folder: Folder) -> Ingested:
     folder.make("events", "bad_events")
     size = -(-len(table) // _FILES)
     for number in range(_FILES):
-        folder.write_table(f"events/event_date=2019-10-01/{number}.parquet", table.slice(number * size, size))
+        file = f"events/event_date=2019-10-01/{number}.parquet"
+        write_shares(folder, file, *by_share(table.slice(number * size, size)))
     return Ingested(folder, ())
 
 

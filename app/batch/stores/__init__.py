@@ -8,10 +8,8 @@ A store takes a run in steps, and shows nothing of it before `commit`:
 Every step may be run again, in the same run or in a later one after a crash, and leaves the same content: a store
 writes under a key that the content gives (event_id, question) or into a place of the run that `commit` swaps in.
 
-A run always has all events. One that adds files to an earlier run also says what it changes (`Ingested.change`). A
-store that swaps whole content in has no use for that. A store that changes its content in place keeps the id of the
-run that it holds, and forgets it before it changes anything; it then writes the change alone where it holds the run
-that the change is from, and everything otherwise.
+A run always has all events, also where it reads only some files that it adds to an earlier run: a store takes all of
+them into a new place, and so a day that is added, replaced or taken out needs nothing of its own.
 
 Each store is used by one thread at a time, beside the others. An error of one is no error of the others.
 

@@ -23,7 +23,8 @@ from app.dashboards.grafana.sources import CASSANDRA, KEYSPACE, MYSQL, cassandra
 UID = "shop-customers"
 _WHOLE = "Of all events that are loaded; the time range does not apply."
 _VISITS = f"""
-    SELECT user_id, started, ended, event_count, purchases, CAST(revenue AS double) AS revenue, user_session, steps
+    SELECT user_id, started, summary.ended AS ended, event_count, summary.purchases AS purchases,
+      CAST(summary.revenue AS double) AS revenue, summary.user_session AS user_session, summary.steps AS steps
     FROM {KEYSPACE}.visits_${{slot}}
     WHERE user_id = ${{user}} AND month IN (${{months:csv}}) AND started >= $__timeFrom AND started <= $__timeTo
 """

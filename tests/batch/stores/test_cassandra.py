@@ -10,8 +10,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from app.batch import session_shares
 from app.batch.errors import BatchError, StoreBusyError, StoreError
 from app.batch.ingest import Ingested
+from app.batch.session_shares import by_share, write_shares
 from app.batch.settings import Settings as BatchSettings
 from app.batch.spark_session import spark_session
 from app.batch.stores import Run, Stored
@@ -128,6 +130,37 @@ def test_executors_write_what_one_process_writes(
         assert shop.run().not_loaded == {"redis": "was down"}
 
 
+def test_what_is_written_in_many_steps_is_read_as_one(
+    settings: CassandraSettings, staged: tuple[Ingested, pa.Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingested, events = staged
+    monkeypatch.setattr(session_shares, "MAX_EVENTS", 100)
+    load(settings, ingested)
+    assert shown(settings) == len(events)
+    longest = (
+        "SELECT user_session FROM events WHERE user_session IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 20"
+    )
+    with Shop(settings) as shop:
+        for (session,) in rows(events, longest):
+            own = f"SELECT * FROM events WHERE user_session = '{session}' ORDER BY event_time, event_id"
+            assert shop.events_of_session(session).equals(asked(events, own).cast(events.schema))
+
+
+def test_a_session_of_several_days_and_users_is_found_whole(settings: CassandraSettings, tmp_path: Path) -> None:
+    begin = datetime(2019, 10, 31, 23, 50, tzinfo=UTC)
+    times = [begin + timedelta(minutes=7 * step) for step in range(4)]
+    lines = [
+        (f"{when:%F %T} UTC", "view", step, 1, "", "", "1.00", 7 + step % 2, "long") for step, when in enumerate(times)
+    ]
+    ingested, events = stage(tmp_path, csv_rows(lines))
+    load(settings, ingested)
+    with Shop(settings) as shop:
+        assert shop.events_of_session("long").equals(events.sort_by("event_time").cast(events.schema))
+        since = datetime(2019, 11, 1, tzinfo=UTC)
+        assert shop.events_of_user(7, since=since)["product_id"].to_pylist() == [2]
+        assert shop.visits_of_user(8)["event_count"].to_pylist() == [1, 1]
+
+
 def test_reads_keep_to_their_time_and_their_number(
     settings: CassandraSettings, staged: tuple[Ingested, pa.Table]
 ) -> None:
@@ -170,12 +203,11 @@ def test_events_without_a_session_are_visits_between_silences(settings: Cassandr
     seconds = [0, 10, 1_810, 3_611, 3_612]
     lines = [(f"{begin + timedelta(seconds=s):%F %T} UTC", "view", s, 1, "", "", "1.00", 7, "") for s in seconds]
     ingested, _ = stage(tmp_path, csv_rows(lines))
-    # One file, so that nothing else cuts a visit.
     whole = ingested.folder.below("events/event_date=2019-10-01")
     both = pa.concat_tables([whole.read_table(name) for name in whole.names()])
     for name in whole.names():
         whole.delete(name)
-    whole.write_table("part.parquet", both)
+    write_shares(whole, "part.parquet", *by_share(both))
     load(settings, ingested)
     with Shop(settings) as shop:
         assert shop.visits_of_user(7)["event_count"].to_pylist() == [2, 3]

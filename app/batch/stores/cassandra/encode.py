@@ -69,6 +69,23 @@ def text(column: pa.Array) -> tuple[pa.Array, pa.Array]:
     return plain(_big_endian(lengths)), pc.fill_null(data, b"")
 
 
+def tuple_of(own: Bytes, texts: Sequence[pa.Array]) -> list[pa.Array]:
+    """Values of a type of several fields: those of one width, and then some of text; its length, and the fields."""
+    pairs = [text(column) for column in texts]
+    lengths = own.shape[1] + sum((pc.binary_length(data).to_numpy() + 4 for _, data in pairs), np.zeros(len(own)))
+    return [plain(beside([_big_endian(lengths.astype(np.int32)), own])), *(part for pair in pairs for part in pair)]
+
+
+def list_of(values: pa.LargeBinaryArray, begins: Integers, count: int) -> list[pa.Array]:
+    """Values that follow each other as lists, from each of `begins` to the next: the head of each, and its values.
+
+    `count` is the number of all values.
+    """
+    parts = stretches(values, begins)
+    sizes = pc.binary_length(parts).to_numpy() + 4
+    return [plain(_big_endian(np.stack([sizes, np.diff(begins, append=count)], axis=1).astype(np.int32))), parts]
+
+
 def join(columns: Sequence[pa.Array]) -> pa.LargeBinaryArray:
     """The bytes of columns, row by row."""
     return pc.binary_join_element_wise(*columns, _NOTHING)
@@ -102,5 +119,6 @@ def cents_of(prices: pa.Array) -> Integers:
 
 
 def _big_endian(values: npt.NDArray[np.integer]) -> Bytes:
-    width = values.dtype.itemsize
+    """The bytes of integers, those of a row side by side."""
+    width = values.dtype.itemsize * (values.shape[1] if values.ndim > 1 else 1)
     return values.astype(values.dtype.newbyteorder(">")).view(np.uint8).reshape(-1, width)

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -11,6 +13,7 @@ import pyarrow.compute as pc
 
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested
+from app.batch.session_shares import plan_shares, read_shares
 from app.batch.stores.cassandra.encode import beside, cents_of, constant, day, decimal, join, number, plain, text
 from app.batch.stores.cassandra.rows import Rows, Writer, writing
 from app.batch.stores.cassandra.schema import BAD_EVENTS, PRODUCT_DAYS, SESSIONS, TABLES, VISITS
@@ -23,7 +26,8 @@ from app.events.schema import EVENT_TYPES
 BAD_BLOCK: Final = 10_000
 """Rows of a source whose bad events are one partition."""
 
-_DAY_FOLDER: Final = re.compile(r"event_date=(\d{4})-(\d\d)-\d\d")
+_MAX_STEPS: Final = 4096
+_DAY: Final = re.compile(r"event_date=(\d{4})-(\d\d)-(\d\d)/")
 _PRODUCT_COLUMNS: Final = ("product_id", "event_type", "price")
 
 
@@ -44,12 +48,23 @@ class Load:
 
 @dataclass(frozen=True)
 class Item:
-    """What one task writes: a file's visits, a day's products (all files of the day), or bad events of files."""
+    """What one task writes: visits of some shares of the sessions of a month, products of a day, or bad events.
+
+    `files` are all that have them.
+    """
 
     number: int
     table: str
-    day: str
     files: tuple[str, ...]
+    shares: range = range(0)
+
+    @property
+    def day(self) -> date:
+        """The day of the events in the first file."""
+        found = _DAY.search(self.files[0])
+        if not found:
+            raise ValueError(f"{self.files[0]} is in no folder of a day")
+        return date(*map(int, found.groups()))
 
 
 @dataclass(frozen=True)
@@ -73,15 +88,18 @@ def write_events(tasks: Tasks, load: Load, ingested: Ingested) -> Written:
 
 def items_of(ingested: Ingested) -> list[Item]:
     """The tasks of a run, the long ones first."""
-    files = {
-        name: [f"events/{name}/{file}" for file in ingested.folder.below(f"events/{name}").names()]
+    days = {
+        name: tuple(f"events/{name}/{file}" for file in ingested.folder.below(f"events/{name}").names())
         for name in ingested.folder.below("events").names()
     }
+    items: list[Item] = []
+    for _, names in groupby(days, lambda name: name.rpartition("-")[0]):
+        files = tuple(file for name in names for file in days[name])
+        items += [Item(0, VISITS, files, shares) for shares in plan_shares(len(files))]
+    items += [Item(0, PRODUCT_DAYS, files) for files in days.values() if files]
     bad = tuple(f"bad_events/{file}" for file in ingested.folder.below("bad_events").names())
-    items = [Item(0, VISITS, name, (file,)) for name, of_day in files.items() for file in of_day]
-    items += [Item(0, PRODUCT_DAYS, name, tuple(of_day)) for name, of_day in files.items() if of_day]
     if bad:
-        items.append(Item(0, BAD_EVENTS, "", bad))
+        items.append(Item(0, BAD_EVENTS, bad))
     return [replace(item, number=number) for number, item in enumerate(items)]
 
 
@@ -98,15 +116,16 @@ def write_item(load: Load, item: Item) -> Written:
 
 
 def _write_visits(load: Load, writer: Writer, item: Item) -> Written:
-    events = load.folder.read_table(item.files[0], list(COLUMNS))
-    if not len(events):
-        return Written()
-    found = _DAY_FOLDER.fullmatch(item.day)
-    month = int(found[1] + found[2]) if found else 0
-    rows = visits_of(events, month, load.begin(writer, VISITS), load.begin(writer, SESSIONS))
-    writer.write(rows.visits)
-    writer.write(rows.sessions)
-    return Written(visit_events=rows.events, sessions=len(rows.sessions))
+    """Write the events of shares of the sessions, as many at once as fit into memory."""
+    month = item.day.year * 100 + item.day.month
+    written = Written()
+    for step, events in enumerate(read_shares(load.folder, item.files, item.shares, COLUMNS)):
+        part = item.number * _MAX_STEPS + step
+        rows = visits_of(events, month, part, load.begin(writer, VISITS), load.begin(writer, SESSIONS))
+        writer.write(rows.visits)
+        writer.write(rows.sessions)
+        written += Written(visit_events=len(events), sessions=rows.in_sessions)
+    return written
 
 
 def _write_products(load: Load, writer: Writer, item: Item) -> Written:
@@ -114,7 +133,7 @@ def _write_products(load: Load, writer: Writer, item: Item) -> Written:
     if not len(totals):
         return Written()
     of = {name: totals.column(name).to_numpy() for name in totals.column_names}
-    day_number = (np.datetime64(item.day.removeprefix("event_date=")) - np.datetime64("1970-01-01")).astype(np.int64)
+    day_number = (item.day - date(1970, 1, 1)).days
     rows = beside(
         [
             constant(load.begin(writer, PRODUCT_DAYS), len(totals)),

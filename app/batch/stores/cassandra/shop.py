@@ -44,7 +44,11 @@ PRODUCT_DAY: Final = pa.schema(
 )
 """What visitors did with a product on a day."""
 
-_VISIT_COLUMNS: Final = "user_id, user_session, started, ended, event_count, purchases, revenue, steps"
+_VISIT_COLUMNS: Final = ", ".join(
+    f"summary.{name} AS {name}" if name in ("user_session", "ended", "purchases", "revenue", "steps") else name
+    for name in VISIT.names
+)
+_EVENT_COLUMNS: Final = "user_id, summary.user_session AS user_session, events"
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class Shop:
         live, run = self._shown()
         found: list[Row] = []
         for month, begin, end in _months(run, since, until):
-            for visit in self._ask_visits("user_id, user_session, events", live, user_id, month, begin, end):
+            for visit in self._ask_visits(_EVENT_COLUMNS, live, user_id, month, begin, end):
                 found += [row for row in _events(visit) if _within(row["event_time"], since, until)]
             if len(found) >= limit:
                 break
@@ -121,18 +125,23 @@ class Shop:
     def events_of_session(self, user_session: str) -> pa.Table:
         """A session's events by time, the oldest first; columns of `EVENTS`."""
         live, _ = self._shown()
-        places = self._session.ask(
-            f"SELECT user_id, started, first_event FROM {TABLES[SESSIONS].of(_slot(live))} "
-            "WHERE bucket = %s AND user_session = %s",
-            (bucket_of(user_session), user_session),
+        rows = self._session.ask(
+            f"SELECT sessions, places FROM {TABLES[SESSIONS].of(_slot(live))} "
+            # Filters the rows of one partition, so that few of them are sent.
+            "WHERE bucket = %s AND sessions CONTAINS %s ALLOW FILTERING",
+            (bucket_of(user_session.encode()), user_session),
         )
+        places = [
+            place
+            for row in rows
+            for name, place in zip(row["sessions"], row["places"], strict=True)
+            if name == user_session
+        ]
         cql = (
-            f"SELECT user_id, user_session, events FROM {TABLES[VISITS].of(_slot(live))} "
+            f"SELECT {_EVENT_COLUMNS} FROM {TABLES[VISITS].of(_slot(live))} "
             "WHERE user_id = ? AND month = ? AND started = ? AND first_event = ?"
         )
-        keys = [
-            (place["user_id"], _month(place["started"]), place["started"], place["first_event"]) for place in places
-        ]
+        keys = [(place.user_id, _month(place.started), place.started, place.first_event) for place in places]
         answers = self._session.ask_all([(cql, key) for key in keys]) if keys else []
         found = [event for visits in answers for visit in visits for event in _events(visit)]
         found.sort(key=lambda row: (_micros(row["event_time"]), row["event_id"]))

@@ -1,11 +1,12 @@
-"""Events of a file as rows of visits and of sessions.
+"""Events of some users as rows of visits and of sessions.
 
-A visit is what a user did in one session, in the events of one file: one row with its events in a list. It takes the
-server a fifth of the work of a row for each event, and a reader wants the events of a visit together. A session that
-goes on in another file has a visit there too. Events without a session are cut into visits where the user was silent.
+A visit is what a user did in one session on one day: one row with its events in a list. It takes the server a fifth of
+the work of a row for each event, and a reader wants the events of a visit together. Events without a session are cut
+into visits where the user was silent.
+
+Rows of a user are next to each other: the server takes what is for one partition in one step.
 """
 
-import zlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,19 +15,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from app.batch.session_shares import hash_of
 from app.batch.stores.cassandra.encode import (
     Bytes,
     Integers,
     beside,
     bytes_of,
     cents_of,
+    constant,
     decimal,
     fixed,
     join,
+    list_of,
     number,
     plain,
     stretches,
     text,
+    tuple_of,
 )
 from app.batch.stores.cassandra.rows import Rows
 from app.events.identity import ID_BYTES
@@ -49,30 +54,34 @@ COLUMNS: Final = (
 MAX_EVENTS: Final = 100
 """A visit of more events is cut, so that the largest row is far below what Cassandra takes."""
 
-BUCKETS: Final = 4096
-"""Partitions of the sessions: several of a file go to each, which is cheaper than one partition a session."""
+_BUCKET_SHIFT: Final = 18
+"""Makes 16,384 buckets of the sessions' hashes. Those of a write in one bucket are one row, which is cheaper than a row
+each: all of a share's, as its sessions are in buckets of their own."""
 
 _GAP: Final = SESSION_GAP_MINUTES * 60 * 1_000_000
+_DAY: Final = 86_400 * 1_000_000
 _SEPARATOR: Final = " > "
 
 
 @dataclass(frozen=True)
 class Visits:
-    """Rows for the two tables, of all events of a file."""
+    """Rows for the two tables."""
 
     visits: Rows
     sessions: Rows
-    events: int
+    in_sessions: int
+    """Visits that have a session."""
 
 
-def visits_of(events: pa.Table, month: int, visit_begin: bytes, session_begin: bytes) -> Visits:
+def visits_of(events: pa.Table, month: int, part: int, visit_begin: bytes, session_begin: bytes) -> Visits:
     """Make the rows.
 
     Args:
-        events: events of one month; columns `COLUMNS`.
+        events: events of one month, at least one; columns `COLUMNS`.
         month: that month, 201910 for October 2019.
-        visit_begin: the bytes before a visit's values.
-        session_begin: the bytes before a session's values.
+        part: a number that no other events of the run have.
+        visit_begin: the bytes before the values of a row of visits.
+        session_begin: the bytes before the values of a row of sessions.
     """
     events, begins = _cut(events)
     column = {name: events.column(name).combine_chunks() for name in COLUMNS}
@@ -85,28 +94,29 @@ def visits_of(events: pa.Table, month: int, visit_begin: bytes, session_begin: b
     session = column["user_session"].take(pa.array(begins))
     own = beside(
         [
-            np.broadcast_to(np.frombuffer(visit_begin, np.uint8), (len(begins), len(visit_begin))),
+            constant(visit_begin, len(begins)),
             number(user),
             number(np.full(len(begins), month, np.int32)),
             number(started),
             fixed(first),
-            number(_milliseconds(micros[begins + counts - 1])),
             number(counts.astype(np.int32)),
+        ]
+    )
+    fixed_summary = beside(
+        [
+            number(_milliseconds(micros[begins + counts - 1])),
             number(np.add.reduceat(bought.astype(np.int32), begins, dtype=np.int32)),
             decimal(np.add.reduceat(np.where(bought, cents_of(column["price"]), 0), begins)),
         ]
     )
-    parts = stretches(_event_bytes(column, micros, ids), begins)
-    sizes = pc.binary_length(parts).to_numpy()
-    heads = np.stack([sizes + 4, counts], axis=1).astype(">i4").view(np.uint8).reshape(-1, 8)
-    rows = join([plain(own), *text(session), *text(_steps(types, begins)), plain(heads), parts])
-    return Visits(Rows(rows), _sessions(session, started, user, first, session_begin), len(events))
+    summary = tuple_of(fixed_summary, [session, _steps(types, begins)])
+    rows = join([plain(own), *summary, *list_of(_event_bytes(column, micros, ids), begins, len(events))])
+    return Visits(Rows(rows), *_sessions(session, started, user, first, part, session_begin))
 
 
-def bucket_of(user_session: str | bytes) -> int:
+def bucket_of(user_session: bytes) -> int:
     """The partition of a session."""
-    data = user_session.encode() if isinstance(user_session, str) else user_session
-    return zlib.crc32(data) % BUCKETS
+    return hash_of(user_session) >> _BUCKET_SHIFT
 
 
 def _cut(events: pa.Table) -> tuple[pa.Table, Integers]:
@@ -121,7 +131,8 @@ def _cut(events: pa.Table) -> tuple[pa.Table, Integers]:
     codes, users, micros = codes[order], users[order], micros[order]
     missing = events.column("user_session").is_null().to_numpy()
     silent = missing[1:] & (np.diff(micros) > _GAP)
-    cuts = (codes[1:] != codes[:-1]) | (users[1:] != users[:-1]) | silent
+    days = np.diff(np.floor_divide(micros, _DAY)) != 0
+    cuts = (codes[1:] != codes[:-1]) | (users[1:] != users[:-1]) | silent | days
     begins = np.append(0, np.flatnonzero(cuts) + 1)
     counts = np.diff(begins, append=len(events))
     pieces = -(-counts // MAX_EVENTS)
@@ -141,10 +152,7 @@ def _event_bytes(column: dict[str, pa.Array], micros: Integers, ids: Bytes) -> p
             decimal(cents_of(column["price"])),
         ]
     )
-    texts = [text(column[name]) for name in ("event_type", "category_code", "brand")]
-    lengths = own.shape[1] + sum(pc.binary_length(data).to_numpy() + 4 for _, data in texts)
-    size = lengths.astype(">i4").view(np.uint8).reshape(-1, 4)
-    return join([plain(beside([size, own])), *(part for pair in texts for part in pair)])
+    return join(tuple_of(own, [column[name] for name in ("event_type", "category_code", "brand")]))
 
 
 def _steps(types: npt.NDArray[np.integer], begins: Integers) -> pa.LargeBinaryArray:
@@ -155,23 +163,28 @@ def _steps(types: npt.NDArray[np.integer], begins: Integers) -> pa.LargeBinaryAr
     return stretches(names.take(pa.array(which)), begins)
 
 
-def _sessions(session: pa.Array, started: Integers, user: Integers, first: Bytes, begin: bytes) -> Rows:
-    """Where the visits of each session are."""
+def _sessions(
+    session: pa.Array, started: Integers, user: Integers, first: Bytes, part: int, begin: bytes
+) -> tuple[Rows, int]:
+    """Where the visits of each session are, and how many these are."""
     known = np.flatnonzero(session.is_valid().to_numpy(zero_copy_only=False))
     names = session.take(pa.array(known)).cast(pa.binary())
     buckets = np.fromiter(map(bucket_of, names.to_pylist()), np.int32, len(known))
     order = np.argsort(buckets, kind="stable")
-    at = known[order]
+    at, buckets = known[order], buckets[order]
+    begins = np.flatnonzero(np.diff(buckets, prepend=-1))
+    counts = np.diff(begins, append=len(at))
     own = beside(
         [
-            np.broadcast_to(np.frombuffer(begin, np.uint8), (len(at), len(begin))),
-            number(buckets[order]),
-            number(started[at]),
-            number(user[at]),
-            fixed(first[at]),
+            constant(begin, len(begins)),
+            number(buckets[begins]),
+            number(np.full(len(begins), part, np.int32)),
+            number(counts.astype(np.int32)),
         ]
     )
-    return Rows(join([plain(own), *text(names.take(pa.array(order)))]))
+    places = tuple_of(beside([number(user[at]), number(started[at]), fixed(first[at])]), [])
+    columns = [list_of(join(values), begins, len(at)) for values in (text(names.take(pa.array(order))), places)]
+    return Rows(join([plain(own), *(part for pair in columns for part in pair)])), len(at)
 
 
 def _milliseconds(micros: Integers) -> Integers:
