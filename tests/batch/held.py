@@ -98,7 +98,7 @@ def cassandra_holds(server: CassandraServer) -> Held:
             for name, table in rows.items()
         }
         found["visits"] = {
-            "events": sum(row["event_count"] for row in visits),
+            "event_count": sum(row["event_count"] for row in visits),
             "purchases": sum(row["summary"].purchases for row in visits),
             "revenue": sum(row["summary"].revenue for row in visits),
         }
