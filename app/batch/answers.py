@@ -83,8 +83,7 @@ def _make_part_facts(spark: "SparkSession", tasks: Tasks, ingested: Ingested) ->
 def _make_session_facts(spark: "SparkSession", tasks: Tasks, ingested: Ingested) -> None:
     """Make the facts of sessions, and a view of each that is read afterwards."""
     names = session_facts()
-    others = [*QUESTIONS, *(name for name in FACTS if name not in names)]
-    kept = [name for name in names if any(name in facts_of(other) for other in others)]
+    kept = names[1:]  # the first is there for the others alone
     files = tuple(file for part in ingested.parts for file in part.event_files())
     facts = SessionFacts(
         first=names[0],
