@@ -10,12 +10,11 @@ The SQL comes compiled, since what compiles it takes longer to import than a par
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-import duckdb
 import pyarrow as pa
 
+from app.batch.duck_engine import duck_engine
 from app.batch.folder import Folder
 from app.batch.parts import Part
 from app.batch.session_shares import read_shares
@@ -39,7 +38,7 @@ class PartFacts:
     def make(self, part: Part, folder: Folder) -> Iterator[int]:
         """Make the facts of a part. Gives the number of its events; raises OSError."""
         files = [folder.read_table(file, list(self.columns)) for file in part.event_files()]
-        with _engine() as engine:
+        with duck_engine() as engine:
             engine.register("events", pa.concat_tables(files))
             for name, sql in self.sql.items():
                 made = engine.sql(sql).to_arrow_table().cast(self.schemas[name])
@@ -64,7 +63,7 @@ class SessionFacts:
 
     def make(self, shares: range, folder: Folder) -> Iterator[int]:
         """Make the facts of some shares. Gives the number of rows of the first; raises OSError."""
-        with _engine() as engine:
+        with duck_engine() as engine:
             rows = 0
             for events in read_shares(folder, self.files, shares, self.columns):
                 engine.register("events", events)
@@ -80,10 +79,3 @@ class SessionFacts:
                 made = engine.table(name).to_arrow_table().cast(schema)
                 folder.write_table(f"{folder_of(name)}/share-{shares.start:02d}.parquet", made)
             yield rows
-
-
-@contextmanager
-def _engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(config={"threads": 1}) as engine:
-        engine.execute("SET TimeZone = 'UTC'")
-        yield engine

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import duckdb
 import pyarrow as pa
 
 from app.analytics.facts import UNCATEGORISED
 from app.analytics.questions.bought_together import UNBRANDED
+from app.batch.duck_engine import duck_engine
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested
 from app.batch.parts import Part
@@ -117,7 +117,6 @@ _WHOLE: Final = {ACTIVITY.name: _ACTIVITY, BAD_EVENT_COUNTS.name: _COUNTS, BAD_E
 
 
 def _asked(sql: str, rows: pa.Table, run: str | None = None) -> pa.Table:
-    with duckdb.connect(config={"threads": 1}) as engine:
-        engine.execute("SET TimeZone = 'UTC'")
+    with duck_engine() as engine:
         engine.register("rows", rows)
         return engine.sql(sql, params={"run": run} if "$run" in sql else None).to_arrow_table()
