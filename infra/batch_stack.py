@@ -14,7 +14,7 @@ from infra.containers.cassandra import cassandra
 from infra.containers.grafana import grafana
 from infra.containers.mysql import mysql
 from infra.containers.redis import redis
-from infra.containers.server import Server, ServerArgs
+from infra.containers.server import Server, ServerArgs, on_machine
 from infra.containers.spark_job import JobArgs, spark_job
 from infra.containers.spec import Spec
 from infra.labels import labels
@@ -74,7 +74,7 @@ class BatchStack(pulumi.ComponentResource):
             name=name,
             driver="bridge",
             labels=[docker.NetworkLabelArgs(label=key, value=value) for key, value in sorted(self._labels.items())],
-            opts=self._options(),
+            opts=on_machine(self, args.machine),
         )
         stores = {
             spec.role: self._server(spec, args.address)
@@ -94,15 +94,6 @@ class BatchStack(pulumi.ComponentResource):
         self.ports = {role: server.port for role, server in (*stores.items(), ("grafana", shown))}
         self.register_outputs({"ports": self.ports})
 
-    def _options(self) -> pulumi.ResourceOptions:
-        machine = self._args.machine
-        return pulumi.ResourceOptions(
-            parent=self,
-            delete_before_replace=True,
-            deleted_with=machine,
-            replace_with=[machine] if machine else None,
-        )
-
     def _dashboards(self, name: str) -> docker.Volume:
         """The dashboards, which the job writes and Grafana reads. The job makes them anew, so they are on no disk."""
         return docker.Volume(
@@ -110,7 +101,7 @@ class BatchStack(pulumi.ComponentResource):
             name=f"{name}-dashboards",
             driver="local",
             labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in sorted(self._labels.items())],
-            opts=self._options(),
+            opts=on_machine(self, self._args.machine),
         )
 
     def _server(self, spec: Spec, address: pulumi.Input[str], first: list[Server] | None = None) -> Server:

@@ -26,6 +26,20 @@ class ServerArgs:
     """The machine with which the container goes, and is made anew; None for this computer."""
 
 
+def on_machine(
+    parent: pulumi.Resource, machine: pulumi.Resource | None, *, secret: tuple[str, ...] = ()
+) -> pulumi.ResourceOptions:
+    """The options of what Docker has on a machine, and that goes with it; `secret` names its secret outputs."""
+    return pulumi.ResourceOptions(
+        parent=parent,
+        # Names are fixed, so that the old one has to go first.
+        delete_before_replace=True,
+        deleted_with=machine,
+        replace_with=[machine] if machine else None,
+        additional_secret_outputs=list(secret),
+    )
+
+
 class Server(pulumi.ComponentResource):
     """A running container with its image and its data. Takes its docker provider from the options."""
 
@@ -42,15 +56,7 @@ class Server(pulumi.ComponentResource):
         self.register_outputs({"port": self.port})
 
     def _options(self, *, secret: tuple[str, ...] = ()) -> pulumi.ResourceOptions:
-        machine = self._args.machine
-        return pulumi.ResourceOptions(
-            parent=self,
-            # Names are fixed, so that the old one has to go first.
-            delete_before_replace=True,
-            deleted_with=machine,
-            replace_with=[machine] if machine else None,
-            additional_secret_outputs=list(secret),
-        )
+        return on_machine(self, self._args.machine, secret=secret)
 
     def _image(self) -> pulumi.Input[str]:
         spec = self._args.spec
