@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.client
+import itertools
 import logging
 import os
 import random
@@ -147,8 +148,11 @@ def running(command: Command, folder: Path, answers: Callable[[], bool]) -> Iter
 
 
 def free_port() -> int:
-    """A port of the loopback address on which nothing listens. Raises ServerError if there is none."""
-    for port in random.sample(_PORTS, 200):
+    """A port of the loopback address on which nothing listens, and that no other call was given of late.
+
+    Servers that start at the same time bind theirs later. Raises ServerError if there is none.
+    """
+    for port in itertools.islice(_ports(os.getpid()), 200):
         with socket.socket() as trial, contextlib.suppress(OSError):
             trial.bind((LOOPBACK, port))
             return port
@@ -172,6 +176,11 @@ def answers_http(port: int, path: str, seconds: float = 5) -> bool:
         return False
     finally:
         connection.close()
+
+
+@functools.cache
+def _ports(_process: int) -> Iterator[int]:
+    return itertools.cycle(random.sample(_PORTS, len(_PORTS)))
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 _GUARD = Path(__file__).with_name("guard.py")
+_AGAIN_SECONDS = 0.2
 
 
 @contextmanager
@@ -41,21 +42,38 @@ def workspace(prefix: str = "shop-") -> Iterator[Path]:
 
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into SystemExit (128 + number), so that `finally` and `with` clean up as on Ctrl-C.
+    """Leave the block on SIGINT (by KeyboardInterrupt), SIGTERM and SIGHUP (by SystemExit of 128 + number).
 
+    `finally` and `with` clean up, undisturbed by further signals. Where the exception is raised in a place that drops
+    it, as a `__del__` or a library's callback does, it is raised again, until one is on its way out of the block.
     Does nothing outside the main thread, where Python takes no signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    leaving: BaseException | None = None
 
     def leave(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)  # a second one must not break the cleaning up
-        raise SystemExit(128 + number)
+        nonlocal leaving
+        if leaving and (number != signal.SIGALRM or leaving in _being_handled()):
+            return
+        leaving = leaving or (KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number))
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS, _AGAIN_SECONDS)
+        raise leaving
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    before = {number: signal.signal(number, leave) for number in numbers}
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _being_handled() -> Iterator[BaseException]:
+    """The exception for which code runs just now in `except`, `finally` or `__exit__`, and those it came after."""
+    error = sys.exception()
+    while error:
+        yield error
+        error = error.__context__

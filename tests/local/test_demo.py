@@ -57,12 +57,16 @@ def test_an_interrupted_demo_leaves_nothing_running_and_no_files(
         text=True,
     )
     assert process.stderr
+    said = []
     for line in process.stderr:
+        said.append(line)
         if "upload took" in line:
             break
+    else:
+        pytest.fail(f"the demo ended with exit code {process.wait()} before it could be interrupted:\n{''.join(said)}")
     time.sleep(2)
     children = psutil.Process(process.pid).children(recursive=True)
-    assert len(children) >= 4
+    assert len(children) >= 4, process.poll() is not None and process.stderr.read()
     process.send_signal(number)
     process.stderr.read()
     assert process.wait(60) == code

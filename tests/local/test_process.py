@@ -8,6 +8,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -68,6 +69,12 @@ def test_two_servers_run_on_ports_of_their_own(tmp_path: Path) -> None:
     ):
         assert one.log != other.log
         assert one.pid != other.pid
+
+
+def test_no_port_is_given_twice_to_servers_that_start_together() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        ports = list(pool.map(lambda _: free_port(), range(2000)))
+    assert len(set(ports)) == len(ports)
 
 
 def test_a_server_that_ends_at_its_start_is_an_error_with_the_end_of_its_log_and_advice(tmp_path: Path) -> None:
@@ -227,3 +234,35 @@ def test_nothing_is_left_when_the_owner_is_ended_by_a_signal(
     assert _wait(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
     assert _wait(lambda: not Path(folder).exists())
     assert _wait(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in members))
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code"),
+    [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGHUP, 128 + signal.SIGHUP)],
+)
+def test_a_signal_that_comes_where_exceptions_are_dropped_still_ends_the_program_and_lets_it_clean_up(
+    number: signal.Signals, exit_code: int
+) -> None:
+    code = f"""
+        import signal, time
+        from app.local.workspace import exit_on_signals
+        class Dropped:
+            def __del__(self):
+                signal.raise_signal({number:d})
+        with exit_on_signals():
+            try:
+                Dropped()
+                print("dropped", flush=True)
+                time.sleep(600)
+            finally:
+                for _ in range(3):
+                    signal.raise_signal({number:d})
+                time.sleep(1)
+                print("cleaned up", flush=True)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, cwd=REPOSITORY, timeout=60
+    )
+    assert done.stdout.split("\n") == ["dropped", "cleaned up", ""]
+    assert done.returncode == exit_code
+    assert "Exception ignored in" in done.stderr
