@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _MIB: Final = 1 << 20
-# Of the bytes of plain event files: Parquet twice where it cannot be linked, ids, facts and Spark's shuffles.
-_SPACE_NEEDED: Final = 1.0
 _GZIP_RATIO: Final = 5
+_EVENT_BYTES: Final = 130
+"""Of an event as plain text."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def run_batch(settings: Settings, stores: Mapping[str, Store], progress: Progres
     """
     run = Run.begin()
     files = _files(settings.events)
-    needed = space_needed(files)
+    needed = plain_bytes(files)
     with ExitStack() as stack:
         loads = stack.enter_context(loading(stores, run))
         base = _base(settings)
@@ -70,7 +70,8 @@ def run_batch(settings: Settings, stores: Mapping[str, Store], progress: Progres
         _warn_of_little_space(folder, needed)
         with progress.stage("spark"):
             local_dir = Path(folder.root, "spark") if folder.is_local else Path(tempfile.gettempdir())
-            spark = stack.enter_context(spark_session(settings, local_dir))
+            kept = sum(part.events for part in base.parts) * _EVENT_BYTES if base and settings.add else 0
+            spark = stack.enter_context(spark_session(settings, local_dir, plain_bytes(files) + kept))
         tasks = SparkTasks(spark.sparkContext)
         ingested = ingest(
             tasks,
@@ -90,9 +91,13 @@ def run_batch(settings: Settings, stores: Mapping[str, Store], progress: Progres
     return Result(run, ledger, progress.seconds, loads.seconds, loads.not_loaded, loads.ledger_failed)
 
 
-def space_needed(files: Sequence[EventFile]) -> int:
-    """About how many bytes of disk a run takes at its height."""
-    return int(sum(file.size * (_GZIP_RATIO if file.is_gzip else 1) for file in files) * _SPACE_NEEDED)
+def plain_bytes(files: Sequence[EventFile]) -> int:
+    """About how many bytes the rows of event files are as plain text.
+
+    So many bytes of disk a run takes at its height: Parquet twice where it cannot be linked, ids, facts and Spark's
+    shuffles.
+    """
+    return sum(file.size * (_GZIP_RATIO if file.is_gzip else 1) for file in files)
 
 
 def _files(paths: Sequence[str]) -> list[EventFile]:

@@ -40,17 +40,20 @@ _SETTINGS: Final = {
     "spark.scheduler.mode": "FAIR",
 }
 
-# On few cores a collector that stops the world costs less than one that runs beside the work, and the optimizing
-# compiler takes much of a short run unless it is kept to code that runs ten times as often as Java's defaults ask for.
-_JAVA_OPTIONS: Final = (
-    "-XX:+UseParallelGC -XX:-UsePerfData -XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 "
+# On few cores a collector that stops the world costs less than one that runs beside the work.
+_JAVA_OPTIONS: Final = "-XX:+UseParallelGC -XX:-UsePerfData"
+# The optimizing compiler takes more than it gains in a short run, and in a longer one is kept to code that runs ten times
+# as often as Java's defaults ask for.
+_SHORT_RUN_BYTES: Final = 2 << 30
+_SHORT_RUN_OPTIONS: Final = f"{_JAVA_OPTIONS} -XX:TieredStopAtLevel=1"
+_LONG_RUN_OPTIONS: Final = (
+    f"{_JAVA_OPTIONS} -XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 "
     "-XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
 )
 
 _LOCAL_SETTINGS: Final = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.extraJavaOptions": _JAVA_OPTIONS,
     "spark.shuffle.compress": "true",
     "spark.io.compression.codec": "lz4",
 }
@@ -67,8 +70,13 @@ _GCS_SIZES: Final = {
 
 
 @contextmanager
-def spark_session(settings: Settings, local_dir: Path) -> Iterator["SparkSession"]:
-    """Start Spark, and stop it at the end; `local_dir` is for its temporary files on one machine.
+def spark_session(settings: Settings, local_dir: Path, event_bytes: int = 0) -> Iterator["SparkSession"]:
+    """Start Spark, and stop it at the end.
+
+    Args:
+        settings: the job's.
+        local_dir: for Spark's temporary files on one machine.
+        event_bytes: about how many bytes the events are as plain text, for which Java is set up.
 
     Raises:
         SparkMissingError: PySpark or Java is missing, or Spark did not start.
@@ -83,7 +91,7 @@ def spark_session(settings: Settings, local_dir: Path) -> Iterator["SparkSession
     if settings.is_local:
         _use_this_python(settings, local_dir)
     builder = SparkSession.builder
-    for key, value in spark_settings(settings, local_dir).items():
+    for key, value in spark_settings(settings, local_dir, event_bytes).items():
         builder = builder.config(key, value)
     try:
         spark = builder.getOrCreate()
@@ -114,8 +122,8 @@ def _java_ended(spark: "SparkSession") -> bool:
         return False
 
 
-def spark_settings(settings: Settings, local_dir: Path) -> dict[str, str]:
-    """All of Spark's settings of a run."""
+def spark_settings(settings: Settings, local_dir: Path, event_bytes: int = 0) -> dict[str, str]:
+    """All of Spark's settings of a run; the arguments are those of `spark_session`."""
     chosen = dict(_SETTINGS)
     partitions = settings.shuffle_partitions or (2 * (os.cpu_count() or 1) if settings.is_local else None)
     if partitions:
@@ -124,6 +132,9 @@ def spark_settings(settings: Settings, local_dir: Path) -> dict[str, str]:
         chosen |= _LOCAL_SETTINGS | {
             "spark.master": settings.master,
             "spark.driver.memory": settings.memory,
+            "spark.driver.extraJavaOptions": (
+                _SHORT_RUN_OPTIONS if event_bytes < _SHORT_RUN_BYTES else _LONG_RUN_OPTIONS
+            ),
             "spark.local.dir": str(local_dir),
         }
     if settings.gcs_connector:

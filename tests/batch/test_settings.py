@@ -48,11 +48,19 @@ def test_spark_settings_of_the_user_win(tmp_path: Path) -> None:
     assert chosen["spark.sql.session.timeZone"] == "UTC"
 
 
+def test_java_optimizes_its_code_only_where_the_run_is_long(tmp_path: Path) -> None:
+    options = [
+        spark_settings(settings(), tmp_path, size)["spark.driver.extraJavaOptions"] for size in (1 << 20, 8 << 30)
+    ]
+    assert ["TieredStopAtLevel=1" in text for text in options] == [True, False]
+
+
 def test_on_a_cluster_spark_keeps_its_own_memory_and_addresses(tmp_path: Path) -> None:
     chosen = spark_settings(settings(master="yarn"), tmp_path)
     own = {
         "spark.master",
         "spark.driver.memory",
+        "spark.driver.extraJavaOptions",
         "spark.driver.host",
         "spark.local.dir",
         "spark.sql.shuffle.partitions",

@@ -3,6 +3,7 @@
 from grafana_foundation_sdk.builders.dashboard import QueryVariable
 from grafana_foundation_sdk.models.dashboard import VariableHide, VariableRefresh
 
+from app.batch.stores.cassandra.schema import USER_BUCKETS
 from app.dashboards.grafana.layout import Dashboard, Section
 from app.dashboards.grafana.panels import (
     BLUE,
@@ -26,7 +27,8 @@ _VISITS = f"""
     SELECT user_id, started, summary.ended AS ended, event_count, summary.purchases AS purchases,
       CAST(summary.revenue AS double) AS revenue, summary.user_session AS user_session, summary.steps AS steps
     FROM {KEYSPACE}.visits_${{slot}}
-    WHERE user_id = ${{user}} AND month IN (${{months:csv}}) AND started >= $__timeFrom AND started <= $__timeTo
+    WHERE user_bucket = ${{user}} % {USER_BUCKETS} AND month IN (${{months:csv}}) AND user_id = ${{user}}
+      AND started >= $__timeFrom AND started <= $__timeTo
 """
 _SHOW_PATH = Link("Show the path", f"/d/{UID}?var-user=${{__value.raw}}&${{__url_time_range}}")
 _RETENTION = ((0.0001, SKY), (0.1, BLUE), (0.5, GREEN))
@@ -62,7 +64,7 @@ def _user() -> QueryVariable:
 
 
 def _months() -> QueryVariable:
-    """The months of the time range that have events: partitions of Cassandra hold a user's month."""
+    """The months of the time range that have events: partitions of Cassandra hold a month."""
     sql = "SELECT DISTINCT DATE_FORMAT(time, '%Y%m') FROM activity WHERE $__timeFilter(time) ORDER BY 1"
     return (
         QueryVariable("months")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -285,16 +286,21 @@ def test_a_ledger_that_differs_from_what_is_held_is_an_error(
             store.verify(wrong)
 
 
+@pytest.mark.parametrize("version", range(1, VERSION))
 def test_tables_of_an_older_version_are_brought_up_to_date(
-    server: CassandraServer, settings: CassandraSettings, other: tuple[Ingested, pa.Table]
+    server: CassandraServer, settings: CassandraSettings, other: tuple[Ingested, pa.Table], version: int
 ) -> None:
     with connected(settings) as session:
         for table in session.ask("SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'shop'"):
             session.ask(f"DROP TABLE {table['table_name']}")
+        for type_ in session.ask("SELECT type_name FROM system_schema.types WHERE keyspace_name = 'shop'"):
+            session.ask(f"DROP TYPE {type_['type_name']}")
         session.ask(CREATE_STATE)
-        for statement in STEPS[0]:
+        for statement in chain.from_iterable(STEPS[:version]):
             session.ask(statement)
-        session.ask("INSERT INTO state (name, version) VALUES ('shop', 1)")
+        for table in ("visits_a", "visits_b"):  # as they were before the last step
+            session.ask(f"CREATE TABLE {table} (user_id bigint, month int, PRIMARY KEY ((user_id, month)))")
+        session.ask(f"INSERT INTO state (name, version) VALUES ('shop', {version})")
     load(settings, other[0])
     assert shown(settings) == len(other[1])
     with connected(settings) as session:

@@ -1,6 +1,6 @@
 """The Cassandra store: a user's events by time, a session's events by time, a product's activity by day.
 
-    event files ── visits ──────────> visits_a     or visits_b      ((user_id, month), started DESC, first_event)
+    event files ── visits ──────────> visits_a     or visits_b      ((user_bucket, month), user_id, started DESC, ...)
                └── sessions ────────> sessions_a      sessions_b    ((bucket), user_session, started, ...)
     a day's files ── products ──────> product_days_a  product_days_b ((product_id), day DESC)
     bad event files ────────────────> bad_events_a    bad_events_b  ((source, block), source_row)

@@ -16,7 +16,7 @@ _MIN_RANGES: Final = 8
 
 def count(session: Session, slot: str, expected: Written) -> Written:
     """Count the rows of a slot; `expected` says about how many they are. Raises StoreError."""
-    visits = _sum(session, slot, VISITS, "user_id, month", ("event_count",), expected.visit_events // 4)
+    visits = _sum(session, slot, VISITS, "user_bucket, month", ("event_count",), expected.visit_events // 4)
     sessions = _sum(session, slot, SESSIONS, "bucket", ("visits",), 0)
     products = _sum(
         session,

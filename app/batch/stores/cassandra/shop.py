@@ -12,7 +12,15 @@ import pyarrow as pa
 
 from app.batch.errors import BatchError
 from app.batch.stores.cassandra.load import BAD_BLOCK
-from app.batch.stores.cassandra.schema import BAD_EVENTS, PRODUCT_DAYS, RUNS, SESSIONS, TABLES, VISITS
+from app.batch.stores.cassandra.schema import (
+    BAD_EVENTS,
+    PRODUCT_DAYS,
+    RUNS,
+    SESSIONS,
+    TABLES,
+    USER_BUCKETS,
+    VISITS,
+)
 from app.batch.stores.cassandra.session import Row, Session
 from app.batch.stores.cassandra.settings import CassandraSettings
 from app.batch.stores.cassandra.state import Live, read_live
@@ -139,9 +147,12 @@ class Shop:
         ]
         cql = (
             f"SELECT {_EVENT_COLUMNS} FROM {TABLES[VISITS].of(_slot(live))} "
-            "WHERE user_id = ? AND month = ? AND started = ? AND first_event = ?"
+            "WHERE user_bucket = ? AND month = ? AND user_id = ? AND started = ? AND first_event = ?"
         )
-        keys = [(place.user_id, _month(place.started), place.started, place.first_event) for place in places]
+        keys = [
+            (place.user_id % USER_BUCKETS, _month(place.started), place.user_id, place.started, place.first_event)
+            for place in places
+        ]
         answers = self._session.ask_all([(cql, key) for key in keys]) if keys else []
         found = [event for visits in answers for visit in visits for event in _events(visit)]
         found.sort(key=lambda row: (_micros(row["event_time"]), row["event_id"]))
@@ -192,9 +203,9 @@ class Shop:
     ) -> list[Row]:
         return self._session.ask(
             f"SELECT {columns} FROM {TABLES[VISITS].of(_slot(live))} "
-            "WHERE user_id = %s AND month = %s AND started >= %s AND started < %s"
+            "WHERE user_bucket = %s AND month = %s AND user_id = %s AND started >= %s AND started < %s"
             + (f" LIMIT {limit}" if limit else ""),
-            (user_id, month, begin, end),
+            (user_id % USER_BUCKETS, month, user_id, begin, end),
         )
 
 

@@ -4,7 +4,7 @@ A visit is what a user did in one session on one day: one row with its events in
 the work of a row for each event, and a reader wants the events of a visit together. Events without a session are cut
 into visits where the user was silent.
 
-Rows of a user are next to each other: the server takes what is for one partition in one step.
+Rows of a partition are next to each other: the server takes them in one step.
 """
 
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ from app.batch.stores.cassandra.encode import (
     tuple_of,
 )
 from app.batch.stores.cassandra.rows import Rows
+from app.batch.stores.cassandra.schema import USER_BUCKETS
 from app.events.identity import ID_BYTES
 from app.events.schema import EVENT_TYPES, SESSION_GAP_MINUTES
 
@@ -95,8 +96,9 @@ def visits_of(events: pa.Table, month: int, part: int, visit_begin: bytes, sessi
     own = beside(
         [
             constant(visit_begin, len(begins)),
-            number(user),
+            number(user % USER_BUCKETS),
             number(np.full(len(begins), month, np.int32)),
+            number(user),
             number(started),
             fixed(first),
             number(counts.astype(np.int32)),
@@ -126,7 +128,8 @@ def _cut(events: pa.Table) -> tuple[pa.Table, Integers]:
     users = events.column("user_id").to_numpy()
     micros = events.column("event_time").cast(pa.int64()).to_numpy()
     in_order = bool((micros[1:] >= micros[:-1]).all())
-    order = np.lexsort((codes, users) if in_order else (micros, codes, users))
+    by = (codes, users, users % USER_BUCKETS)
+    order = np.lexsort(by if in_order else (micros, *by))
     events = events.take(pa.array(order))
     codes, users, micros = codes[order], users[order], micros[order]
     missing = events.column("user_session").is_null().to_numpy()
