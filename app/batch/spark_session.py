@@ -42,8 +42,8 @@ _SETTINGS: Final = {
 
 # On few cores a collector that stops the world costs less than one that runs beside the work.
 _JAVA_OPTIONS: Final = "-XX:+UseParallelGC -XX:-UsePerfData"
-# The optimizing compiler takes more than it gains in a short run, and in a longer one is kept to code that runs ten times
-# as often as Java's defaults ask for.
+# The optimizing compiler takes more than it gains in a short run, and in a longer one is kept to code that runs ten
+# times as often as Java's defaults ask for.
 _SHORT_RUN_BYTES: Final = 2 << 30
 _SHORT_RUN_OPTIONS: Final = f"{_JAVA_OPTIONS} -XX:TieredStopAtLevel=1"
 _LONG_RUN_OPTIONS: Final = (

@@ -63,8 +63,8 @@ PLACE_TYPE: Final = "CREATE TYPE IF NOT EXISTS visit_place (user_id bigint, star
 """Which row of visits it is; the month is that of `started`."""
 
 USER_BUCKETS: Final = 4096
-"""A user's visits of a month are in the partition `user_id % USER_BUCKETS`: for a month of 68 million events 16,000 events
-and 2 MB, of which a read takes the user's."""
+"""A user's visits of a month are in the partition `user_id % USER_BUCKETS`: for a month of 68 million events it has
+16,000 in 2 MB, of which a read takes the user's."""
 
 TABLES: Final = {
     VISITS: Table(
