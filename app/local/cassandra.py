@@ -75,7 +75,7 @@ class CassandraServer:
             "CASSANDRA_PORT": str(self.port),
             "CASSANDRA_USER": LOADER,
             "CASSANDRA_PASSWORD": self.password,
-            "CASSANDRA_BATCH_KIB": "32",
+            "CASSANDRA_BATCH_KIB": "64",
         }
 
     def wait(self) -> None:
@@ -211,7 +211,7 @@ def _settings(data: Path, port: int) -> dict[str, Any]:
         "range_request_timeout": "60s",
         "truncate_request_timeout": "60s",
         "request_timeout": "60s",
-        "batch_size_warn_threshold": "64KiB",
+        "batch_size_warn_threshold": "128KiB",
         "batch_size_fail_threshold": "1MiB",
         "unlogged_batch_across_partitions_warn_threshold": 10_000,
     }

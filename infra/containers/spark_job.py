@@ -46,6 +46,7 @@ def store_environment(host: pulumi.Input[str] | None = None) -> dict[str, pulumi
         "REDIS_URL": pulumi.Output.concat(f"redis://{redis.LOADER}@", host or "redis", f":{redis.PORT}/0"),
         "CASSANDRA_HOSTS": host or "cassandra",
         "CASSANDRA_USER": cassandra.LOADER,
+        "CASSANDRA_BATCH_KIB": str(cassandra.BATCH_KIB),
     }
 
 

@@ -199,6 +199,8 @@ def test_the_job_finds_its_stores_and_their_passwords(containers: Mapping[str, R
     assert (redis.host, redis.user, redis.password) == ("redis", "loader", "password-of-redis-loader")
     cassandra = CassandraSettings.from_environment(plain | passwords)
     assert (cassandra.hosts, cassandra.user) == (("cassandra",), "loader")
+    threshold = f"batch_size_warn_threshold: {2 * cassandra.batch_kib}KiB\n"
+    assert threshold in files(containers["cassandra"])["/etc/shop/settings"]
     assert plain["MYSQL_HOST"] == "mysql"
 
 
