@@ -3,8 +3,9 @@
     events ─┬─ activity
             ├─ user_days
             ├─ viewers
-            ├─ purchases ─────────────────┬─ baskets
-            └─ half_hours ─ session_days ─┴─ sessions ─── suspects
+            ├─ purchases
+            ├─ bought ────────────────────────────┬─ baskets
+            └─ half_hours ─ session_days ─ sessions ─── suspects
 
 Sessions are exact and yet cheap to find: events of a session in the same half-hour are less than 30 minutes apart, so
 they belong together whatever lies between. Only the gaps between half-hours need looking at, several times fewer than
@@ -14,7 +15,7 @@ A fact with a `merge` can be made from parts of the events, each part where it i
 `of_sessions` can be made from parts of the events that have whole sessions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -146,10 +147,15 @@ def sessions(events: ir.Table) -> ir.Table:
 
 def baskets(events: ir.Table) -> ir.Table:
     """One row a session and product bought in it: session_key, session_start, product_id."""
-    bought = purchases(events).select("session_key", "event_time", "product_id")
     visited = sessions(events)
     buying = visited.filter(visited.purchases > 0).select("session_key", "session_start", "session_end")
-    return in_sessions(bought, buying).select("session_key", "session_start", "product_id").distinct()
+    return in_sessions(bought(events), buying).select("session_key", "session_start", "product_id").distinct()
+
+
+def bought(events: ir.Table) -> ir.Table:
+    """One row a purchase: session_key, event_time, product_id."""
+    acts = events.filter(events.event_type == "purchase")
+    return acts.select("event_time", "product_id", session_key=session_key(acts))
 
 
 def suspects(events: ir.Table) -> ir.Table:
@@ -251,14 +257,20 @@ def purchases(events: ir.Table) -> ir.Table:
     )
 
 
-def _sums(*values: str) -> Callable[[ir.Table], ir.Table]:
-    """Merge by adding up values by all other columns."""
+@dataclass(frozen=True)
+class Sums:
+    """Merges by adding up values by all other columns, the keys."""
 
-    def merge(parts: ir.Table) -> ir.Table:
-        keys = [name for name in parts.columns if name not in values]
-        return parts.group_by(keys).agg(**{name: total(parts[name]) for name in values})
+    values: tuple[str, ...]
 
-    return merge
+    def __call__(self, parts: ir.Table) -> ir.Table:
+        """Add them up."""
+        keys = self.keys_of(parts.columns)
+        return parts.group_by(keys).agg(**{name: total(parts[name]) for name in self.values})
+
+    def keys_of(self, columns: Iterable[str]) -> list[str]:
+        """The keys among a fact's columns."""
+        return [name for name in columns if name not in self.values]
 
 
 def as_they_are(parts: ir.Table) -> ir.Table:
@@ -273,16 +285,17 @@ FACTS: Final[dict[str, Fact]] = {
             "activity",
             "events and prices by day, hour, event type and sub-category",
             activity,
-            _sums("events", "cents"),
+            Sums(("events", "cents")),
         ),
-        Fact("user_days", "what a user did on a day", user_days, _sums("events")),
-        Fact("viewers", "who viewed which sub-category", viewers, _sums("views")),
+        Fact("user_days", "what a user did on a day", user_days, Sums(("events",))),
+        Fact("viewers", "who viewed which sub-category", viewers, Sums(("views",))),
         Fact("purchases", "every purchase", purchases, as_they_are),
         Fact("half_hours", "what a session did in half an hour", half_hours, as_they_are, of_sessions=True),
+        Fact("bought", "what was bought in which session", bought, as_they_are, of_sessions=True),
         Fact("session_days", "every session by day, with its counts and values", session_days, of_sessions=True),
         Fact("sessions", "every session with its counts and values", sessions, of_sessions=True),
         Fact("suspects", "sessions that may be a bot's", suspects, of_sessions=True),
-        Fact("baskets", "which products each session bought", baskets),
+        Fact("baskets", "which products each session bought", baskets, of_sessions=True),
     )
 }
 """Every fact, each after those that it is built from."""

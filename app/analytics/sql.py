@@ -82,6 +82,11 @@ def mergeable_facts() -> tuple[str, ...]:
     return tuple(name for name, fact in FACTS.items() if fact.merge)
 
 
+def part_facts() -> tuple[str, ...]:
+    """Name the facts that can be made from any parts of the events, but for those of sessions."""
+    return tuple(name for name in mergeable_facts() if not FACTS[name].of_sessions)
+
+
 def session_facts() -> tuple[str, ...]:
     """Name the facts that can be made from parts of the events with whole sessions, each after those that it reads."""
     return tuple(name for name, fact in FACTS.items() if fact.of_sessions)

@@ -1,131 +1,99 @@
-"""Facts and answers: each fact is made once, then every question is answered from the facts.
+"""Facts and answers: each fact is made once, by DuckDB in Spark's tasks; Spark answers every question from the facts.
 
-parts of the events ───── facts of each part (DuckDB) ── facts (Spark) ──┬── answers (Spark)
-shares of the sessions ── facts of their sessions (DuckDB) ──────────────┘
+parts of the events ───── facts of each part ── put together ──┬── answers
+shares of the sessions ── facts of their sessions ─────────────┘
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 from app.analytics import FACTS, QUESTIONS
-from app.analytics.facts import as_they_are
+from app.analytics.facts import Sums
 from app.analytics.sql import (
     columns_of,
     compile_fact,
     compile_merge,
     compile_question,
-    facts_of,
-    mergeable_facts,
+    part_facts,
     session_facts,
 )
-from app.batch.duck_facts import PartFacts, SessionFacts, folder_of
-from app.batch.folder import Folder
+from app.batch.duck_facts import Merge, PartFacts, SessionFacts, folder_of, plan_merge
 from app.batch.ingest import Ingested, read_parquet
 from app.batch.session_shares import plan_shares
-from app.batch.settings import FactsIn
 from app.batch.tasks import Tasks
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 EVENTS_VIEW: Final = "events"
 
 
-def make_facts(
-    spark: "SparkSession",
-    tasks: Tasks,
-    ingested: Ingested,
-    keep_in: FactsIn,
-    at_once: int,
-    made: Callable[[int], None],
-) -> None:
+def make_facts(spark: "SparkSession", tasks: Tasks, ingested: Ingested, made: Callable[[int], None]) -> None:
     """Make the temporary views that questions read: the events, and each fact under its own name.
 
-    A fact is begun when those that it reads are made, `at_once` in parallel, so that the last tasks of one do not leave
-    a core without work. `made` is called with the number of facts made so far.
+    `made` is called with the number of facts made so far.
     """
     ingested.events(spark).createOrReplaceTempView(EVENTS_VIEW)
-    _make_part_facts(spark, tasks, ingested)
-    _make_session_facts(spark, tasks, ingested)
-    stored = set(session_facts())
-    made(len(stored))
-    waiting = {name: set(facts_of(name)) for name in FACTS if name not in stored}
-    running: dict[Future[None], str] = {}
-    with ThreadPoolExecutor(at_once, "fact") as pool:
-        while waiting or running:
-            for name in [name for name, reads in waiting.items() if reads <= stored]:
-                reads = waiting.pop(name)
-                running[pool.submit(_make_fact, spark, name, reads, ingested.folder, keep_in)] = name
-            for done in wait(running, return_when=FIRST_COMPLETED).done:
-                stored.add(running.pop(done))
-                done.result()
-                made(len(stored))
+    has_rows = _make_part_facts(tasks, ingested)
+    made(len(has_rows))
+    has_rows |= _make_session_facts(tasks, ingested)
+    made(len(FACTS))
+    for name, has in has_rows.items():
+        path = ingested.folder.path(folder_of(name))
+        read_parquet(spark, FACTS[name].schema, path, is_empty=not has).createOrReplaceTempView(name)
 
 
-def _make_part_facts(spark: "SparkSession", tasks: Tasks, ingested: Ingested) -> None:
-    """Make the facts of each part, and a view of them for each fact."""
-    with_events = [part for part in ingested.parts if part.events]
-    names = [name for name in mergeable_facts() if not FACTS[name].of_sessions]
-    part_facts = PartFacts(
+def _make_part_facts(tasks: Tasks, ingested: Ingested) -> dict[str, bool]:
+    """Make the facts of each part, and put them together; the name of each, and whether it has rows."""
+    parts = tuple(part for part in ingested.parts if part.events)
+    names = part_facts()
+    merges = {name: merge for name in names if isinstance(merge := FACTS[name].merge, Sums)}
+    facts = PartFacts(
         sql={name: compile_fact(name, "duckdb") for name in names},
         schemas={name: FACTS[name].schema for name in names},
+        keys={name: merge.keys_of(FACTS[name].schema.names) for name, merge in merges.items()},
         columns=_columns_of(names),
     )
-    tasks.run(partial(part_facts.make, folder=ingested.folder), with_events)
-    for name in names:
-        _made_by_duckdb(spark, name, ingested, bool(with_events)).createOrReplaceTempView(_parts_view(name))
+    made = tasks.run(partial(facts.make, folder=ingested.folder), parts)
+    rows = {name: sum(one.rows[name] for one in made) for name in names}
+    folder = ingested.folder
+    tasks.run(
+        lambda merge: merge.make(folder),
+        [
+            Merge(name, compile_merge(name, "duckdb", parts="parts"), FACTS[name].schema, parts, shares)
+            for name in merges
+            for shares in plan_merge(rows[name])
+        ],
+    )
+    return {name: rows[name] > 0 for name in names}
 
 
-def _make_session_facts(spark: "SparkSession", tasks: Tasks, ingested: Ingested) -> None:
-    """Make the facts of sessions, and a view of each that is read afterwards."""
+def _make_session_facts(tasks: Tasks, ingested: Ingested) -> dict[str, bool]:
+    """Make the facts of sessions that are read afterwards; the name of each, and whether it has files."""
     names = session_facts()
-    kept = names[1:]  # the first is there for the others alone
+    firsts = tuple(name for name in names if FACTS[name].merge)
+    kept = [name for name in names if name not in firsts]
     files = tuple(file for part in ingested.parts for file in part.event_files())
     facts = SessionFacts(
-        first=names[0],
-        sql={name: compile_fact(name, "duckdb", facts=names[:place]) for place, name in enumerate(names)},
+        firsts=firsts,
+        sql={
+            name: compile_fact(name, "duckdb", facts=() if name in firsts else names[:place])
+            for place, name in enumerate(names)
+        },
         schemas={name: FACTS[name].schema for name in kept},
-        columns=_columns_of(names[:1]),
+        columns=_columns_of(firsts),
         files=files,
     )
     made = tasks.run(partial(facts.make, folder=ingested.folder), plan_shares(len(files)))
-    for name in kept:
-        _made_by_duckdb(spark, name, ingested, bool(made)).createOrReplaceTempView(name)
-
-
-def _made_by_duckdb(spark: "SparkSession", name: str, ingested: Ingested, has_rows: bool) -> "DataFrame":
-    return read_parquet(spark, FACTS[name].schema, ingested.folder.path(folder_of(name)), is_empty=not has_rows)
+    return dict.fromkeys(kept, bool(made))
 
 
 def _columns_of(names: Sequence[str]) -> tuple[str, ...]:
     return tuple({column: None for name in names for column in columns_of(name)})
-
-
-def _parts_view(fact: str) -> str:
-    return f"{fact}_of_parts"
-
-
-def _make_fact(spark: "SparkSession", name: str, reads: Collection[str], folder: Folder, keep_in: FactsIn) -> None:
-    merge = FACTS[name].merge
-    if merge is None:
-        fact = spark.sql(compile_fact(name, "pyspark", events=EVENTS_VIEW, facts=reads))
-    else:
-        fact = spark.sql(compile_merge(name, "pyspark", parts=_parts_view(name)))
-    if merge is as_they_are:  # the files of the parts are the fact
-        fact.createOrReplaceTempView(name)
-        return
-    if keep_in == "memory":
-        fact = fact.persist()
-        fact.count()
-    else:
-        path = folder.path(f"facts/{name}")
-        fact.write.mode("overwrite").parquet(path)
-        fact = spark.read.schema(fact.schema).parquet(path)
-    fact.createOrReplaceTempView(name)
 
 
 def answer_questions(spark: "SparkSession", at_once: int) -> Iterator[tuple[str, pa.Table]]:

@@ -137,7 +137,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--staging", metavar="DIR", help="folder or gs:// address for the files of the run and the next (in --out)"
     )
-    parser.add_argument("--facts", default=default.facts, metavar="disk|memory", help="where facts are kept (disk)")
     parser.add_argument("--master", default=default.master, metavar="URL", help="Spark's master (local[*])")
     parser.add_argument("--memory", default=default.memory, metavar="SIZE", help="heap of Spark's driver (3g)")
     parser.add_argument("--split-mb", default=default.split_mb, type=int, metavar="N", help="MiB a task reads (32)")

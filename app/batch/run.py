@@ -145,7 +145,7 @@ def _answer(
     spark: "SparkSession", tasks: Tasks, ingested: Ingested, settings: Settings, loads: Loading, progress: Progress
 ) -> None:
     with progress.stage("facts", total=len(FACTS)) as advance:
-        make_facts(spark, tasks, ingested, settings.facts, settings.questions_at_once, advance)
+        make_facts(spark, tasks, ingested, advance)
     loads.begin_events(spark, ingested)
     with progress.stage("questions", total=len(QUESTIONS)) as advance:
         for count, (name, answer) in enumerate(answer_questions(spark, settings.questions_at_once), 1):

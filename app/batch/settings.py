@@ -8,7 +8,6 @@ from typing import Final, Literal, get_args
 
 from app.batch.errors import SettingsError
 
-FactsIn = Literal["disk", "memory"]
 StoreName = Literal["embedded", "mysql", "redis", "cassandra"]
 
 _STAGING: Final = ".staging"
@@ -37,8 +36,6 @@ class Settings:
     staging: str | None = None
     """Where executors put Parquet files, and the run's events stay for the next one to add to: a folder that all
     executors and the driver reach, local or gs://, one for each `out`. None: inside `out`."""
-    facts: FactsIn = "disk"
-    """Where Spark keeps the facts that questions share."""
     master: str = "local[*]"
     """Spark's master. On a cluster that starts the job itself this is not used."""
     memory: str = "3g"
@@ -83,10 +80,6 @@ class Settings:
             (
                 bool(self.out or self.staging),
                 "staging: without out it needs a folder that all executors reach, for example gs://shop-batch/staging",
-            ),
-            (
-                self.facts in get_args(FactsIn),
-                f"facts: {self.facts!r} is none of {', '.join(get_args(FactsIn))}",
             ),
             (
                 bool(_MASTER.fullmatch(self.master)),

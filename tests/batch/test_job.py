@@ -83,7 +83,7 @@ def test_the_sources_in_duckdb_add_up_to_the_ledger(done: Path) -> None:
 def test_a_second_run_leaves_the_same_content(job: Jobs, done: Path, files: list[Path]) -> None:
     before = contents(done)
     run_before = (done / "latest").readlink()
-    outcome = job.run("--events", *files, "--out", done, "--facts", "memory", "--json")
+    outcome = job.run("--events", *files, "--out", done, "--json")
     assert outcome.code == 0, outcome.said
     report = json.loads(outcome.printed)
     assert Ledger(**report["ledger"]) == ledger(done)

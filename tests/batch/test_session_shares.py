@@ -21,7 +21,8 @@ from app.events.generator import Settings, generate
 from app.events.schema import EVENTS
 from tests.batch.staged import stage
 
-COLUMNS = ("event_time", "event_type", "price", "user_id", "user_session")
+COLUMNS = ("event_time", "event_type", "product_id", "price", "user_id", "user_session")
+FIRSTS = ("half_hours", "bought")
 
 
 def events_of(*rows: str) -> pa.Table:
@@ -115,9 +116,12 @@ def test_facts_of_shares_are_those_of_all_events(
     folder.take({file: source.path(file) for file in files})
     names = session_facts()
     facts = SessionFacts(
-        first=names[0],
-        sql={name: compile_fact(name, "duckdb", facts=names[:place]) for place, name in enumerate(names)},
-        schemas={name: FACTS[name].schema for name in names[1:]},
+        firsts=FIRSTS,
+        sql={
+            name: compile_fact(name, "duckdb", facts=() if name in FIRSTS else names[:place])
+            for place, name in enumerate(names)
+        },
+        schemas={name: FACTS[name].schema for name in names if name not in FIRSTS},
         columns=COLUMNS,
         files=files,
     )
@@ -126,7 +130,7 @@ def test_facts_of_shares_are_those_of_all_events(
     with duckdb.connect(config={"threads": 1}) as engine:
         engine.execute("SET TimeZone = 'UTC'")
         engine.register("events", events)
-        for name in names[1:]:
+        for name in facts.schemas:
             made = folder.below(folder_of(name))
             found = pa.concat_tables(made.read_table(file) for file in made.names())
             expected = engine.sql(compile_fact(name, "duckdb")).to_arrow_table().cast(FACTS[name].schema)

@@ -25,7 +25,6 @@ def settings(**values: Any) -> Settings:
         ({"master": "local-cluster[2]"}, "local-cluster"),
         ({"memory": "2 GB"}, "2 GB"),
         ({"master": "lokal"}, "lokal"),
-        ({"facts": "tape"}, "tape"),
         ({"gcs_connector": "gcs-connector"}, "gcs-connector"),
         ({"split_mb": 0}, "split_mb: 0"),
         ({"shuffle_partitions": -1}, "shuffle_partitions: -1"),

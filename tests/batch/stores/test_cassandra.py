@@ -298,8 +298,8 @@ def test_tables_of_an_older_version_are_brought_up_to_date(
         session.ask(CREATE_STATE)
         for statement in chain.from_iterable(STEPS[:version]):
             session.ask(statement)
-        for table in ("visits_a", "visits_b"):  # as they were before the last step
-            session.ask(f"CREATE TABLE {table} (user_id bigint, month int, PRIMARY KEY ((user_id, month)))")
+        for name in ("visits_a", "visits_b"):  # as they were before the last step
+            session.ask(f"CREATE TABLE {name} (user_id bigint, month int, PRIMARY KEY ((user_id, month)))")
         session.ask(f"INSERT INTO state (name, version) VALUES ('shop', {version})")
     load(settings, other[0])
     assert shown(settings) == len(other[1])
