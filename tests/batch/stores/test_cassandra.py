@@ -321,6 +321,28 @@ def test_tables_of_a_newer_version_are_left_alone(
             session.ask(f"UPDATE state SET version = {VERSION} WHERE name = 'shop'")
 
 
+def test_files_are_put_together_after_the_load_also_where_it_was_killed_before_that(
+    server: CassandraServer, settings: CassandraSettings, other: tuple[Ingested, pa.Table]
+) -> None:
+    def compacts(slot: str) -> set[str]:
+        with connected(settings) as session:
+            tables = session.ask("SELECT table_name, compaction FROM system_schema.tables WHERE keyspace_name = 'shop'")
+        found = {table["table_name"]: dict(table["compaction"]).get("enabled", "true") for table in tables}
+        return {found[f"{table}_{slot}"] for table in TABLES}
+
+    load(settings, other[0])
+    with connected(settings) as session:
+        slot = slot_of(session)
+        assert compacts(slot) == {"true"}
+        for table in TABLES:
+            off = "{'class': 'UnifiedCompactionStrategy', 'enabled': 'false'}"
+            session.ask(f"ALTER TABLE {table}_{slot} WITH compaction = {off}")
+    with opened(settings) as store:
+        assert compacts(slot) == {"true"}
+        fill(store, other[0])
+        assert compacts("b" if slot == "a" else "a") == {"false"}
+
+
 def test_rows_expire_where_that_is_asked_for(settings: CassandraSettings, other: tuple[Ingested, pa.Table]) -> None:
     load(replace(settings, ttl_days=3), other[0])
     with connected(settings) as session:

@@ -35,8 +35,7 @@ class Table:
         columns = ", ".join(f"{name} {type_}" for name, type_ in self.columns.items())
         options = [
             *([f"CLUSTERING ORDER BY ({self.order})"] if self.order else ()),
-            # Of files that a load writes once and nothing changes, more may lie beside each other than by default (T4).
-            "compaction = {'class': 'UnifiedCompactionStrategy', 'scaling_parameters': 'T12'}",
+            "compaction = {'class': 'UnifiedCompactionStrategy'}",
             # A load begins by truncating the slot, and what was in it is of no use.
             "allow_auto_snapshot = false",
             "gc_grace_seconds = 3600",

@@ -53,10 +53,15 @@ class CassandraStore:
         self._state = State(self._session, run.id)
         self._state.lock()
         self._state.migrate()
-        self._slot = read_live(self._session).other_slot
+        live = read_live(self._session)
+        if live.slot:  # a run may have been killed after it showed it
+            self._set_up(live.slot, {}, compacts=True)
+        self._slot = live.other_slot
         for table in TABLES.values():
             self._session.ask(f"TRUNCATE {table.of(self._slot)}")
-        self._keep_for(self._settings.ttl_days * _DAY_SECONDS)
+        # Files are put together once, after the load, and not again and again beside it.
+        seconds = self._settings.ttl_days * _DAY_SECONDS
+        self._set_up(self._slot, {"default_time_to_live": seconds}, compacts=False)
 
     def write_events(self, spark: "SparkSession", ingested: Ingested) -> Stored:
         """Write all rows from the executors, again where the servers lost some of them."""
@@ -121,6 +126,10 @@ class CassandraStore:
     def commit(self) -> None:
         """Show the run's slot, all at once, by one light-weight transaction."""
         self._locked.show(self._slot)
+        try:
+            self._set_up(self._slot, {}, compacts=True)
+        except StoreError as error:
+            _log.warning("Cassandra does not compact the tables before the next load: %s", error)
 
     def close(self) -> None:
         """Unlock; the slot that is not shown is emptied by the next run."""
@@ -141,13 +150,17 @@ class CassandraStore:
             raise BatchError("the store is not open")
         return self._state
 
-    def _keep_for(self, seconds: int) -> None:
-        """Let rows of the slot expire so long after they were written; 0 is never."""
+    def _set_up(self, slot: str, options: Mapping[str, object], *, compacts: bool) -> None:
+        """Give the tables of a slot these options, and say whether the servers put their files together."""
         for table in TABLES.values():
-            name = table.of(self._slot)
-            now = self._session.ask(
-                "SELECT default_time_to_live FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s",
+            name = table.of(slot)
+            (now,) = self._session.ask(
+                f"SELECT {', '.join(['compaction', *options])} FROM system_schema.tables "
+                "WHERE keyspace_name = %s AND table_name = %s",
                 (self._settings.keyspace, name),
             )
-            if now and now[0]["default_time_to_live"] != seconds:
-                self._session.ask(f"ALTER TABLE {name} WITH default_time_to_live = {seconds}")
+            compaction = dict(now["compaction"]) | {"enabled": str(compacts).lower()}
+            wanted = {"compaction": compaction, **options}
+            if {"compaction": {"enabled": "true", **now["compaction"]}, **{key: now[key] for key in options}} != wanted:
+                changes = " AND ".join(f"{key} = {value}" for key, value in wanted.items())
+                self._session.ask(f"ALTER TABLE {name} WITH {changes}")
