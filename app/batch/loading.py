@@ -80,6 +80,23 @@ class Loading:
         """Use `loading`, which opens and closes the stores."""
         self._lanes = lanes
 
+    def opened(self, name: str | None = None) -> None:
+        """Wait until the stores are open, or until one of them is, if there is one of that name.
+
+        Raises:
+            StoreBusyError: another run is writing to one of them.
+            BatchError: none of them can be opened.
+        """
+        for lane in self._lanes:
+            if name in (None, lane.name):
+                lane.wait()
+                if isinstance(lane.error, StoreBusyError):
+                    raise lane.error
+        self.check()
+        if name is None:
+            for store, error in self.not_loaded.items():
+                _log.warning("%s is left out: %s", store, error)
+
     @property
     def not_loaded(self) -> dict[str, str]:
         """The stores that failed so far, and why."""
@@ -148,25 +165,12 @@ class Loading:
 
 @contextmanager
 def loading(stores: Mapping[str, Store], run: Run) -> Iterator[Loading]:
-    """Open the stores of a run, and close them at the end.
-
-    Raises:
-        StoreBusyError: another run is writing to one of them.
-        BatchError: none of them can be opened.
-    """
+    """Begin to open the stores of a run, and close them at the end. `Loading.opened` says how that went."""
     lanes = [_Lane(name, store, ThreadPoolExecutor(1, f"store-{name}")) for name, store in stores.items()]
-    found = Loading(lanes)
     try:
         for lane in lanes:
             lane.begin(lambda store: store.open(run))
-        for lane in lanes:
-            lane.wait()
-            if isinstance(lane.error, StoreBusyError):
-                raise lane.error
-        found.check()
-        for name, error in found.not_loaded.items():
-            _log.warning("%s is left out: %s", name, error)
-        yield found
+        yield Loading(lanes)
     finally:
         _close(lanes)
 

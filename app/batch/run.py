@@ -63,6 +63,7 @@ def run_batch(settings: Settings, stores: Mapping[str, Store], progress: Progres
     needed = plain_bytes(files)
     with ExitStack() as stack:
         loads = stack.enter_context(loading(stores, run))
+        loads.opened("embedded")  # its lock is that of the base
         base = _base(settings)
         replaced = _replaced(settings, base)
         folder = stack.enter_context(staging_folder(settings.staging_root, run))
@@ -72,6 +73,7 @@ def run_batch(settings: Settings, stores: Mapping[str, Store], progress: Progres
             local_dir = Path(folder.root, "spark") if folder.is_local else Path(tempfile.gettempdir())
             kept = sum(part.events for part in base.parts) * _EVENT_BYTES if base and settings.add else 0
             spark = stack.enter_context(spark_session(settings, local_dir, plain_bytes(files) + kept))
+            loads.opened()
         tasks = SparkTasks(spark.sparkContext)
         ingested = ingest(
             tasks,
