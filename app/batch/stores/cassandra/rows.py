@@ -17,8 +17,12 @@ from app.batch.stores.cassandra.explain import explained, may_pass
 from app.batch.stores.cassandra.settings import CONSISTENCIES, CassandraSettings
 from app.batch.stores.cassandra.wire import Connection, CqlError, Request, batch, execute
 
-_AT_ONCE: Final = 64
+_MOST_AT_ONCE: Final = 64
 """Requests that are not answered yet."""
+
+_BYTES_AT_ONCE: Final = 512 << 10
+"""Of requests that are not answered yet; with more the server's work leaves its processor's cache."""
+
 _MAX_ROWS: Final = 10_000
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 2.0
@@ -58,6 +62,8 @@ class Writer:
         self._hosts = itertools.cycle(hosts[first_host % len(hosts) :] + hosts[: first_host % len(hosts)])
         self._connection: Connection | None = None
         self._statements: dict[str, bytes] = {}
+        self._batch_bytes = settings.batch_kib << 10
+        self._at_once = max(2, min(_MOST_AT_ONCE, _BYTES_AT_ONCE // self._batch_bytes))
         self._give_up = 0.0
         self._wait = _FIRST_WAIT
 
@@ -79,10 +85,10 @@ class Writer:
         Raises:
             StoreError: it does not take them, or no node answers.
         """
-        waiting = rows.requests(self._settings.batch_kib << 10, CONSISTENCIES[self._settings.consistency])
+        waiting = rows.requests(self._batch_bytes, CONSISTENCIES[self._settings.consistency])
         again: deque[Request] = deque()
         flying: dict[int, Request] = {}
-        free = list(range(_AT_ONCE))
+        free = list(range(self._at_once))
         self._progressed()
         while True:
             new: dict[int, Request] = {}
@@ -109,7 +115,7 @@ class Writer:
             except (OSError, CqlError) as error:
                 again.extend(flying.values())
                 flying.clear()
-                free = list(range(_AT_ONCE))
+                free = list(range(self._at_once))
                 self._lost(error)
 
     def close(self) -> None:
