@@ -4,7 +4,7 @@
             ├─ user_days
             ├─ viewers
             ├─ purchases
-            ├─ bought ────────────────────────────┬─ baskets
+            ├─ acts ──────────────────────────────┬─ baskets
             └─ half_hours ─ session_days ─ sessions ─── suspects
 
 Sessions are exact and yet cheap to find: events of a session in the same half-hour are less than 30 minutes apart, so
@@ -149,19 +149,23 @@ def baskets(events: ir.Table) -> ir.Table:
     """One row a session and product bought in it: session_key, session_start, product_id."""
     visited = sessions(events)
     buying = visited.filter(visited.purchases > 0).select("session_key", "session_start", "session_end")
-    return in_sessions(bought(events), buying).select("session_key", "session_start", "product_id").distinct()
+    done = acts(events)
+    bought = done.filter(done.is_purchase)
+    return in_sessions(bought, buying).select("session_key", "session_start", "product_id").distinct()
 
 
-def bought(events: ir.Table) -> ir.Table:
-    """One row a purchase: session_key, event_time, product_id."""
-    acts = events.filter(events.event_type == "purchase")
-    return acts.select("event_time", "product_id", session_key=session_key(acts))
+def acts(events: ir.Table) -> ir.Table:
+    """One row an event: session_key, event_time, product_id, is_purchase (boolean)."""
+    return events.select(
+        "event_time", "product_id", session_key=session_key(events), is_purchase=events.event_type == "purchase"
+    )
 
 
 def suspects(events: ir.Table) -> ir.Table:
     """One row a session that is fast or long enough to be a bot's; `bot_sessions` decides.
 
-    session_key, session_start, session_end, user_id, events [events], seconds [seconds], too_fast (boolean).
+    session_key, session_start, session_end, user_id, events [events], seconds [seconds], too_fast (boolean),
+    products [different products].
     """
     visited = sessions(events)
     visited = visited.select(
@@ -176,7 +180,9 @@ def suspects(events: ir.Table) -> ir.Table:
         too_fast=(visited.events >= FAST_EVENTS)
         & (visited.events * 60 >= ibis.greatest(visited.seconds, 1) * FAST_EVENTS_PER_MINUTE)
     )
-    return visited.filter(visited.too_fast | (visited.events >= LONG_EVENTS))
+    found = visited.filter(visited.too_fast | (visited.events >= LONG_EVENTS))
+    seen = in_sessions(acts(events), found)
+    return seen.group_by(found.columns).agg(products=seen.product_id.nunique())
 
 
 def in_sessions(acts: ir.Table, visited: ir.Table) -> ir.Table:
@@ -291,7 +297,7 @@ FACTS: Final[dict[str, Fact]] = {
         Fact("viewers", "who viewed which sub-category", viewers, Sums(("views",))),
         Fact("purchases", "every purchase", purchases, as_they_are),
         Fact("half_hours", "what a session did in half an hour", half_hours, as_they_are, of_sessions=True),
-        Fact("bought", "what was bought in which session", bought, as_they_are, of_sessions=True),
+        Fact("acts", "every event by its session", acts, as_they_are, of_sessions=True),
         Fact("session_days", "every session by day, with its counts and values", session_days, of_sessions=True),
         Fact("sessions", "every session with its counts and values", sessions, of_sessions=True),
         Fact("suspects", "sessions that may be a bot's", suspects, of_sessions=True),

@@ -22,7 +22,7 @@ from app.events.schema import EVENTS
 from tests.batch.staged import stage
 
 COLUMNS = ("event_time", "event_type", "product_id", "price", "user_id", "user_session")
-FIRSTS = ("half_hours", "bought")
+FIRSTS = ("half_hours", "acts")
 
 
 def events_of(*rows: str) -> pa.Table:
