@@ -34,7 +34,8 @@ class _Lane:
     thread: ThreadPoolExecutor
     steps: list["Future[None]"] = field(default_factory=list)
     error: Exception | None = None
-    events: int = 0
+    is_left_out: bool = False
+    """Whether it was said that it could not be opened."""
     seconds: float = 0
     ledger_says: dict[str, str] | None = None
     """Which stores its ledger says are not loaded."""
@@ -80,22 +81,23 @@ class Loading:
         """Use `loading`, which opens and closes the stores."""
         self._lanes = lanes
 
-    def opened(self, name: str | None = None) -> None:
-        """Wait until the stores are open, or until one of them is, if there is one of that name.
+    def opened(self, *names: str) -> None:
+        """Wait until those of the stores are open that have these names, and look at how that went with the others.
 
         Raises:
             StoreBusyError: another run is writing to one of them.
             BatchError: none of them can be opened.
         """
         for lane in self._lanes:
-            if name in (None, lane.name):
+            if lane.name in names:
                 lane.wait()
-                if isinstance(lane.error, StoreBusyError):
-                    raise lane.error
+        for lane in self._lanes:
+            if isinstance(lane.error, StoreBusyError):
+                raise lane.error
+            if lane.error and not lane.is_left_out:
+                lane.is_left_out = True
+                _log.warning("%s is left out: %s", lane.name, lane.error)
         self.check()
-        if name is None:
-            for store, error in self.not_loaded.items():
-                _log.warning("%s is left out: %s", store, error)
 
     @property
     def not_loaded(self) -> dict[str, str]:

@@ -73,7 +73,7 @@ def run_batch(settings: Settings, stores: Mapping[str, Store], progress: Progres
             local_dir = Path(folder.root, "spark") if folder.is_local else Path(tempfile.gettempdir())
             kept = sum(part.events for part in base.parts) * _EVENT_BYTES if base and settings.add else 0
             spark = stack.enter_context(spark_session(settings, local_dir, plain_bytes(files) + kept))
-            loads.opened()
+        loads.opened()
         tasks = SparkTasks(spark.sparkContext)
         ingested = ingest(
             tasks,
@@ -85,6 +85,7 @@ def run_batch(settings: Settings, stores: Mapping[str, Store], progress: Progres
             base=base if settings.add else None,
             replaced=replaced,
         )
+        loads.opened(*stores)
         ledger = ledger_of(ingested)
         _answer(spark, tasks, ingested, settings, loads, progress)
         with progress.stage("stores"):

@@ -118,16 +118,15 @@ def test_where_no_store_can_be_opened_the_first_error_is_raised(tmp_path: Path) 
     (tmp_path / "file").touch()
     broken = stores(tmp_path / "file", "first", "second")
     with pytest.raises(BatchError, match="first cannot be written"), loading(broken, Run.begin()) as loads:
-        loads.opened()
+        loads.opened("first", "second")
 
 
 def test_a_store_that_another_run_writes_ends_the_run_before_it_begins(tmp_path: Path) -> None:
     other = EmbeddedStore(tmp_path / "second")
     other.open(Run.begin())
     with loading(stores(tmp_path, "first", "second"), Run.begin()) as loads:
-        loads.opened("first")
         with pytest.raises(StoreBusyError, match="another run is writing to"):
-            loads.opened()
+            loads.opened("first", "second")
     other.close()
     assert not list((tmp_path / "first" / "runs").iterdir())
 
