@@ -124,9 +124,11 @@ def test_where_no_store_can_be_opened_the_first_error_is_raised(tmp_path: Path) 
 def test_a_store_that_another_run_writes_ends_the_run_before_it_begins(tmp_path: Path) -> None:
     other = EmbeddedStore(tmp_path / "second")
     other.open(Run.begin())
-    with loading(stores(tmp_path, "first", "second"), Run.begin()) as loads:
-        with pytest.raises(StoreBusyError, match="another run is writing to"):
-            loads.opened("first", "second")
+    with (
+        loading(stores(tmp_path, "first", "second"), Run.begin()) as loads,
+        pytest.raises(StoreBusyError, match="another run is writing to"),
+    ):
+        loads.opened("first", "second")
     other.close()
     assert not list((tmp_path / "first" / "runs").iterdir())
 
