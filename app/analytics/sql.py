@@ -98,14 +98,6 @@ def columns_of(name: str) -> tuple[str, ...]:
     return tuple(column for column in EVENTS.names if column in read)
 
 
-def facts_of(name: str) -> tuple[str, ...]:
-    """Name the facts that a question or a fact reads where all are stored, in the order of FACTS."""
-    build = QUESTIONS[name].answer if name in QUESTIONS else FACTS[name].build
-    expression = _from_facts(build, events_table("events"), "events", [fact for fact in FACTS if fact != name])
-    read = {node.name for node in expression.op().find(ops.UnboundTable)}
-    return tuple(fact for fact in FACTS if fact in read)
-
-
 def events_table(name: str) -> ir.Table:
     """Stand for the events table of that name in an expression."""
     return table(ibis.Schema.from_pyarrow(EVENTS), name)
