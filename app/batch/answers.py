@@ -7,7 +7,7 @@ shares of the sessions ── facts of their sessions ────────�
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -29,15 +29,12 @@ from app.batch.tasks import Tasks
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-EVENTS_VIEW: Final = "events"
-
 
 def make_facts(spark: "SparkSession", tasks: Tasks, ingested: Ingested, made: Callable[[int], None]) -> None:
-    """Make the temporary views that questions read: the events, and each fact under its own name.
+    """Make the temporary views that questions read: each fact under its own name.
 
     `made` is called with the number of facts made so far.
     """
-    ingested.events(spark).createOrReplaceTempView(EVENTS_VIEW)
     has_rows = _make_part_facts(tasks, ingested)
     made(len(has_rows))
     has_rows |= _make_session_facts(tasks, ingested)
@@ -106,6 +103,6 @@ def answer_questions(spark: "SparkSession", at_once: int) -> Iterator[tuple[str,
 
 
 def _answer(spark: "SparkSession", name: str, facts: Collection[str]) -> pa.Table:
-    answer = spark.sql(compile_question(name, "pyspark", events=EVENTS_VIEW, facts=facts)).toArrow()
+    answer = spark.sql(compile_question(name, "pyspark", facts=facts)).toArrow()
     schema = QUESTIONS[name].schema
     return answer.select(schema.names).cast(schema)
