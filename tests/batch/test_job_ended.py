@@ -13,7 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from app.analytics import FACTS, QUESTIONS
+from app.analytics import QUESTIONS
+from app.batch.session_shares import SHARES
 from app.events.generator import Settings, generate
 from tests.batch.job_process import ROOT, answers, contents, expected, job_environment, jobs, ledger, left_over
 
@@ -94,7 +95,7 @@ def started(shop: Shop) -> Iterator[Started]:
 
 STAGES = {
     "reading": (".staging/*/ids/*.ids", SPLITS),
-    "facts": (".staging/*/facts/*/_SUCCESS", len(FACTS)),
+    "facts": (".staging/*/facts/session*/*.parquet", 2 * SHARES),
     "questions": ("runs/*/answers/*.parquet", len(QUESTIONS)),
 }
 """A file for each step of a stage, and how many there are when it is over."""
