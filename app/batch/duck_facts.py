@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import pyarrow as pa
 
 from app.batch.duck_engine import duck_engine
@@ -71,7 +70,7 @@ class PartFacts:
                 else:
                     share = f"(hash({', '.join(self.keys[name])}) >> {_SHIFT})::BIGINT"
                     made = engine.sql(f"SELECT *, {share} AS {_SHARE} FROM ({sql}) ORDER BY {_SHARE}").to_arrow_table()  # noqa: S608
-                    shares = made.column(_SHARE).to_numpy().astype(np.int64)
+                    shares = made.column(_SHARE).to_numpy()
                     made = made.drop_columns([_SHARE]).cast(self.schemas[name])
                     write_shares(folder, f"{_parts_of(name)}/{part.name}.parquet", made, shares)
                 rows[name] = len(made)

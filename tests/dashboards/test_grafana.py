@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from app.dashboards.grafana import PUBLIC_DATA, Period, Stores, provisioning
 from app.dashboards.grafana.__main__ import main
 from tests.dashboards.grafana_asked import dashboards, panels, variables
 
+ROOT = Path(__file__).parents[2]
 ALL = [pytest.param(dashboard, id=uid) for uid, dashboard in dashboards().items()]
 PANELS = [
     pytest.param(panel, id=f"{uid}: {panel['title']}")
@@ -137,3 +140,9 @@ def test_the_command_writes_what_grafana_reads(tmp_path: Path, capsys: pytest.Ca
     with pytest.raises(SystemExit):
         main(["--out", str(tmp_path), "--from", "2030-01-01"])
     assert "the later one last" in capsys.readouterr().err
+
+
+def test_no_package_of_a_store_is_needed_to_write_the_files() -> None:
+    code = "import sys, app.dashboards.grafana; print(sorted({'cassandra', 'pymysql', 'redis'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders.dashboard import QueryVariable
 from grafana_foundation_sdk.models.dashboard import VariableHide, VariableRefresh
 
-from app.batch.stores.cassandra.schema import USER_BUCKETS
+from app.batch.stores.user_buckets import USER_BUCKETS
 from app.dashboards.grafana.layout import Dashboard, Section
 from app.dashboards.grafana.panels import (
     BLUE,

@@ -62,10 +62,6 @@ SUMMARY_TYPE: Final = (
 PLACE_TYPE: Final = "CREATE TYPE IF NOT EXISTS visit_place (user_id bigint, started timestamp, first_event blob)"
 """Which row of visits it is; the month is that of `started`."""
 
-USER_BUCKETS: Final = 4096
-"""A user's visits of a month are in the partition `user_id % USER_BUCKETS`: for a month of 68 million events it has
-16,000 in 2 MB, of which a read takes the user's."""
-
 TABLES: Final = {
     VISITS: Table(
         VISITS,

@@ -12,19 +12,12 @@ import pyarrow as pa
 
 from app.batch.errors import BatchError
 from app.batch.stores.cassandra.load import BAD_BLOCK
-from app.batch.stores.cassandra.schema import (
-    BAD_EVENTS,
-    PRODUCT_DAYS,
-    RUNS,
-    SESSIONS,
-    TABLES,
-    USER_BUCKETS,
-    VISITS,
-)
+from app.batch.stores.cassandra.schema import BAD_EVENTS, PRODUCT_DAYS, RUNS, SESSIONS, TABLES, VISITS
 from app.batch.stores.cassandra.session import Row, Session
 from app.batch.stores.cassandra.settings import CassandraSettings
 from app.batch.stores.cassandra.state import Live, read_live
 from app.batch.stores.cassandra.visits import bucket_of
+from app.batch.stores.user_buckets import USER_BUCKETS
 from app.events.csv_columns import category_levels
 from app.events.schema import BAD_EVENTS as BAD_EVENT
 from app.events.schema import EVENTS, TIME

@@ -34,7 +34,7 @@ from app.batch.stores.cassandra.encode import (
     tuple_of,
 )
 from app.batch.stores.cassandra.rows import Rows
-from app.batch.stores.cassandra.schema import USER_BUCKETS
+from app.batch.stores.user_buckets import USER_BUCKETS
 from app.events.identity import ID_BYTES
 from app.events.schema import EVENT_TYPES, SESSION_GAP_MINUTES
 
