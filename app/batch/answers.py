@@ -4,7 +4,7 @@ parts of the events ───── facts of each part ── put together ─�
 shares of the sessions ── facts of their sessions ─────────────┘
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,16 +30,21 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def make_facts(spark: "SparkSession", tasks: Tasks, ingested: Ingested, made: Callable[[int], None]) -> None:
-    """Make the temporary views that questions read: each fact under its own name.
+def make_facts(tasks: Tasks, ingested: Ingested, made: Callable[[int], None] = lambda _: None) -> dict[str, bool]:
+    """Make the files of facts below the run's folder; the name of each, and whether it has files.
 
     `made` is called with the number of facts made so far.
     """
-    has_rows = _make_part_facts(tasks, ingested)
-    made(len(has_rows))
-    has_rows |= _make_session_facts(tasks, ingested)
+    facts = _make_part_facts(tasks, ingested)
+    made(len(facts))
+    facts |= _make_session_facts(tasks, ingested)
     made(len(FACTS))
-    for name, has in has_rows.items():
+    return facts
+
+
+def show_facts(spark: "SparkSession", ingested: Ingested, facts: Mapping[str, bool]) -> None:
+    """Make the temporary views that questions read: each fact that was made under its own name."""
+    for name, has in facts.items():
         path = ingested.folder.path(folder_of(name))
         read_parquet(spark, FACTS[name].schema, path, is_empty=not has).createOrReplaceTempView(name)
 
@@ -96,7 +101,7 @@ def _columns_of(names: Sequence[str]) -> tuple[str, ...]:
 def answer_questions(spark: "SparkSession", at_once: int) -> Iterator[tuple[str, pa.Table]]:
     """The answer to every question, its columns and types as `Question.schema` says, sorted as the question says.
 
-    `make_facts` comes first.
+    `make_facts` and `show_facts` come first.
     """
     with ThreadPoolExecutor(at_once, "question") as pool:
         yield from zip(QUESTIONS, pool.map(lambda name: _answer(spark, name, FACTS), QUESTIONS), strict=True)

@@ -59,7 +59,7 @@ class PartFacts:
 
     def make(self, part: Part, folder: Folder) -> Iterator[Made]:
         """Make the facts of a part. Raises OSError."""
-        files = [folder.read_table(file, list(self.columns)) for file in part.event_files()]
+        files = [folder.read_table(file, list(self.columns), coded=True) for file in part.event_files()]
         rows: dict[str, int] = {}
         with duck_engine() as engine:
             engine.register("events", pa.concat_tables(files))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.analytics import FACTS, QUESTIONS
-from app.batch.answers import answer_questions, make_facts
+from app.batch.answers import answer_questions, make_facts, show_facts
 from app.batch.base import Base, Source, read_base, write_base
 from app.batch.errors import BatchError, DiskFullError, SettingsError, SourceError, StoreBusyError
 from app.batch.folder import Folder
@@ -148,7 +148,7 @@ def _answer(
     spark: "SparkSession", tasks: Tasks, ingested: Ingested, settings: Settings, loads: Loading, progress: Progress
 ) -> None:
     with progress.stage("facts", total=len(FACTS)) as advance:
-        make_facts(spark, tasks, ingested, advance)
+        show_facts(spark, ingested, make_facts(tasks, ingested, advance))
     loads.begin_events(spark, ingested)
     with progress.stage("questions", total=len(QUESTIONS)) as advance:
         for count, (name, answer) in enumerate(answer_questions(spark, settings.questions_at_once), 1):

@@ -61,12 +61,15 @@ def write_shares(folder: Folder, name: str, events: pa.Table, shares: npt.NDArra
 
 
 def read_shares(
-    folder: Folder, files: Sequence[str], shares: Collection[int], columns: Sequence[str]
+    folder: Folder, files: Sequence[str], shares: Collection[int], columns: Sequence[str], *, coded: bool = False
 ) -> Iterator[pa.Table]:
-    """Read all events of some shares, as many files at once as fit into memory. Raises OSError."""
+    """Read all events of some shares, as many files at once as fit into memory.
+
+    `coded` is as `Folder.read_table` has it. Raises OSError.
+    """
     waiting: list[pa.Table] = []
     for file in files:
-        events = folder.read_row_groups(file, list(columns), [str(share) for share in shares])
+        events = folder.read_row_groups(file, list(columns), [str(share) for share in shares], coded=coded)
         if waiting and sum(map(len, waiting)) + len(events) > MAX_EVENTS:
             yield pa.concat_tables(waiting)
             waiting.clear()

@@ -73,8 +73,8 @@ class Store(Protocol):
         """Write events and bad events, from the executors, partition by partition.
 
         A store takes the Parquet files of `ingested.folder` as they are, or the frames `ingested.events(spark)` and
-        `ingested.bad_events(spark)`, or where that is enough the facts, which are there as views of the names in
-        `app.analytics.FACTS`. Nothing passes through the driver.
+        `ingested.bad_events(spark)`, or where that is enough the facts, which are there as Parquet files in
+        `folder_of(NAME)` and as views of the names in `app.analytics.FACTS`. Nothing passes through the driver.
         """
 
     def write_answer(self, question: str, answer: pa.Table) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from app.analytics import QUESTIONS
 from app.analytics.sql import compile_fact
+from app.batch.answers import make_facts
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested, ingest
 from app.batch.loading import ledger_of
@@ -53,6 +54,7 @@ def prepared(folder: Path, rows: bytes) -> Load:
     ingested = ingest(
         Here(), [describe(str(file))], staging, split_bytes=1 << 20, ingest_time=now, progress=Progress(None)
     )
+    make_facts(Here(), ingested)
     answers, ledger = expected([file])
     assert ledger_of(ingested) == ledger
     return Load(ingested, answers, ledger)

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from app.batch.answers import make_facts
 from app.batch.base import Base, Source
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested, ingest
@@ -15,12 +16,14 @@ from app.batch.loading import ledger_of
 from app.batch.progress import Progress
 from app.batch.stores.mysql.sums import KEPT_BAD_EVENTS, sum_up
 from app.batch.stores.mysql.tables import TABLES
+from app.events.csv_codec import HEADER
 from app.events.files import describe
 from app.events.generator import Settings as Generated
 from app.events.generator import generate
 from tests.batch.stores.mysql_loads import Here
 
 _SPLIT_BYTES = 200_000
+_ACTS = (("23:49:59", "a"), ("23:54:59", "a"), ("23:50:00", "b"), ("23:55:00", "b"))
 
 
 def write(file: Path, seed: int, bad: float = 0.2) -> Path:
@@ -29,7 +32,7 @@ def write(file: Path, seed: int, bad: float = 0.2) -> Path:
 
 
 def staged(folder: Path, files: list[Path], base: Base | None = None) -> Ingested:
-    return ingest(
+    ingested = ingest(
         Here(),
         [describe(str(file)) for file in files],
         Folder(str(folder)),
@@ -38,6 +41,8 @@ def staged(folder: Path, files: list[Path], base: Base | None = None) -> Ingeste
         progress=Progress(None),
         base=base,
     )
+    make_facts(Here(), ingested)
+    return ingested
 
 
 def summed(ingested: Ingested, folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -65,9 +70,21 @@ def test_many_parts_give_the_sums_of_one(tmp_path: Path) -> None:
         counted[row["reason"]] += row["events"]
     assert kept == {reason: min(count, KEPT_BAD_EVENTS) for reason, count in counted.items()}
     assert max(counted.values()) > KEPT_BAD_EVENTS
-    for name, key in (("activity", ("time", "id")), ("bad_events", ("reason", "number"))):
+    for name, key in (("activity", ("time", "id")), ("visitors", ("time",)), ("bad_events", ("reason", "number"))):
         keys = [tuple(row[column] for column in key) for row in found[name]]
         assert len(set(keys)) == len(keys), name
+
+
+def test_a_session_is_active_from_its_first_five_minutes_to_its_last(tmp_path: Path) -> None:
+    file = tmp_path / "one.csv"
+    lines = [f"2019-10-01 {time} UTC,view,1,1,,,1.00,1,{session}" for time, session in _ACTS]
+    file.write_text("\n".join([HEADER.decode(), *lines, ""]))
+    found = summed(staged(tmp_path / "staging", [file]), tmp_path / "sums")["visitors"]
+    assert [(f"{row['time']:%H:%M}", row["sessions"], row["started"]) for row in found] == [
+        ("23:45", 1, 1),
+        ("23:50", 2, 1),
+        ("23:55", 1, 0),
+    ]
 
 
 def test_a_file_that_is_added_gives_the_sums_of_both_read_together(tmp_path: Path) -> None:
@@ -82,4 +99,4 @@ def test_a_file_that_is_added_gives_the_sums_of_both_read_together(tmp_path: Pat
 def test_no_events_give_no_rows(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_bytes(b"")
     found = summed(staged(tmp_path / "staging", [tmp_path / "empty.csv"]), tmp_path / "sums")
-    assert found == {"activity": [], "bad_event_counts": [], "bad_events": []}
+    assert found == {"activity": [], "visitors": [], "bad_event_counts": [], "bad_events": []}

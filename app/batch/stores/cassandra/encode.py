@@ -69,11 +69,25 @@ def text(column: pa.Array) -> tuple[pa.Array, pa.Array]:
     return plain(_big_endian(lengths)), pc.fill_null(data, b"")
 
 
-def tuple_of(own: Bytes, texts: Sequence[pa.Array]) -> list[pa.Array]:
-    """Values of a type of several fields: those of one width, and then some of text; its length, and the fields."""
-    pairs = [text(column) for column in texts]
-    lengths = own.shape[1] + sum((pc.binary_length(data).to_numpy() + 4 for _, data in pairs), np.zeros(len(own)))
-    return [plain(beside([_big_endian(lengths.astype(np.int32)), own])), *(part for pair in pairs for part in pair)]
+def texts(columns: Sequence[pa.DictionaryArray]) -> pa.LargeBinaryArray:
+    """Columns of few different values as `text`, side by side. What goes together is made once."""
+    together = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        together *= len(column.dictionary) + 1
+        together += pc.fill_null(column.indices, len(column.dictionary)).to_numpy()
+    coded = pa.array(together).dictionary_encode()
+    rest = coded.dictionary.to_numpy()
+    parts: list[pa.Array] = []
+    for column in reversed(columns):
+        rest, code = np.divmod(rest, len(column.dictionary) + 1)
+        parts[:0] = text(column.dictionary.take(pa.array(code, mask=code == len(column.dictionary))))
+    return join(parts).take(coded.indices)
+
+
+def tuple_of(own: Bytes, others: Sequence[pa.Array]) -> list[pa.Array]:
+    """Values of a type of several fields: those of one width, and then others; its length, and the fields."""
+    lengths = own.shape[1] + sum((pc.binary_length(data).to_numpy() for data in others), np.zeros(len(own)))
+    return [plain(beside([_big_endian(lengths.astype(np.int32)), own])), *others]
 
 
 def list_of(values: pa.LargeBinaryArray, begins: Integers, count: int) -> list[pa.Array]:

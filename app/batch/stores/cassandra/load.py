@@ -119,7 +119,7 @@ def _write_visits(load: Load, writer: Writer, item: Item) -> Written:
     """Write the events of shares of the sessions, as many at once as fit into memory."""
     month = item.day.year * 100 + item.day.month
     written = Written()
-    for step, events in enumerate(read_shares(load.folder, item.files, item.shares, COLUMNS)):
+    for step, events in enumerate(read_shares(load.folder, item.files, item.shares, COLUMNS, coded=True)):
         part = item.number * _MAX_STEPS + step
         rows = visits_of(events, month, part, load.begin(writer, VISITS), load.begin(writer, SESSIONS))
         writer.write(rows.visits)

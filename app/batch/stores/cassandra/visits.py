@@ -31,6 +31,7 @@ from app.batch.stores.cassandra.encode import (
     plain,
     stretches,
     text,
+    texts,
     tuple_of,
 )
 from app.batch.stores.cassandra.rows import Rows
@@ -62,6 +63,8 @@ each: all of a share's, as its sessions are in buckets of their own."""
 _GAP: Final = SESSION_GAP_MINUTES * 60 * 1_000_000
 _DAY: Final = 86_400 * 1_000_000
 _SEPARATOR: Final = " > "
+_FEW_VALUES: Final = ("event_type", "category_code", "brand")
+"""Columns that are dictionaries, in the order of the type `event`."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,13 @@ def visits_of(events: pa.Table, month: int, part: int, visit_begin: bytes, sessi
     """Make the rows.
 
     Args:
-        events: events of one month, at least one; columns `COLUMNS`.
+        events: events of one month, at least one; columns `COLUMNS`, of which `Folder.read_table` has coded some.
         month: that month, 201910 for October 2019.
         part: a number that no other events of the run have.
         visit_begin: the bytes before the values of a row of visits.
         session_begin: the bytes before the values of a row of sessions.
     """
-    events, begins = _cut(events)
+    events, begins = _cut(events.unify_dictionaries())
     column = {name: events.column(name).combine_chunks() for name in COLUMNS}
     micros = column["event_time"].cast(pa.int64()).to_numpy()
     users, ids = column["user_id"].to_numpy(), bytes_of(column["event_id"], ID_BYTES)
@@ -111,7 +114,7 @@ def visits_of(events: pa.Table, month: int, part: int, visit_begin: bytes, sessi
             decimal(np.add.reduceat(np.where(bought, cents_of(column["price"]), 0), begins)),
         ]
     )
-    summary = tuple_of(fixed_summary, [session, _steps(types, begins)])
+    summary = tuple_of(fixed_summary, [*text(session), *text(_steps(types, begins))])
     rows = join([plain(own), *summary, *list_of(_event_bytes(column, micros, ids), begins, len(events))])
     return Visits(Rows(rows), *_sessions(session, started, user, first, part, session_begin))
 
@@ -155,7 +158,7 @@ def _event_bytes(column: dict[str, pa.Array], micros: Integers, ids: Bytes) -> p
             decimal(cents_of(column["price"])),
         ]
     )
-    return join(tuple_of(own, [column[name] for name in ("event_type", "category_code", "brand")]))
+    return join(tuple_of(own, [texts([column[name] for name in _FEW_VALUES])]))
 
 
 def _steps(types: npt.NDArray[np.integer], begins: Integers) -> pa.LargeBinaryArray:

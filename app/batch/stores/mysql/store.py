@@ -22,7 +22,6 @@ from app.batch.stores.mysql.server import MysqlConnection, connect, explained, h
 from app.batch.stores.mysql.settings import MysqlSettings
 from app.batch.stores.mysql.sums import sum_up
 from app.batch.stores.mysql.tables import OURS, TABLES, Table, collation_of
-from app.batch.stores.mysql.visitors import visitors
 from app.batch.tasks import SparkTasks, Tasks
 from app.events.ledger import Ledger, LedgerError
 
@@ -82,9 +81,6 @@ class MysqlStore:
             for table in sum_up(tasks, ingested, self._running.id, folder):
                 self._load_files(table, tasks, folder.below(table), began)
                 began = time.monotonic()
-            frame = visitors(spark, ingested.events(spark))
-            frame.write.mode("overwrite").parquet(folder.path("visitors"))
-            self._load_files("visitors", tasks, folder.below("visitors"), began)
         finally:
             folder.remove()
         self._try("filled", self._write_brands)

@@ -1,7 +1,8 @@
-"""What of a run's events goes to MySQL: sums of each part, made where it is, and put together afterwards.
+"""What of a run goes to MySQL beside answers: sums of each part, made where it is, and put together afterwards.
 
     events of a part ── DuckDB ──┐
     events of a part ── DuckDB ──┴── DuckDB, some hours a task ── mysql/activity/0.parquet
+    sessions of a share ── DuckDB ── DuckDB ── mysql/visitors/0.parquet
     bad events of a part ── DuckDB ── DuckDB ── mysql/bad_event_counts/0.parquet, mysql/bad_events/0.parquet
 
 Runs in Spark's executors. Each row is the same in every run over the same events, also its number, so that rows which
@@ -17,10 +18,11 @@ import pyarrow as pa
 from app.analytics.facts import UNCATEGORISED
 from app.analytics.questions.bought_together import UNBRANDED
 from app.batch.duck_engine import duck_engine
+from app.batch.duck_facts import folder_of
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested
 from app.batch.parts import Part
-from app.batch.stores.mysql.tables import ACTIVITY, BAD_EVENT_COUNTS, BAD_EVENTS, Table
+from app.batch.stores.mysql.tables import ACTIVITY, BAD_EVENT_COUNTS, BAD_EVENTS, VISITORS, Table
 from app.batch.tasks import Tasks
 from app.events.schema import MAX_ROW_BYTES
 
@@ -29,6 +31,10 @@ KEPT_BAD_EVENTS: Final = 100
 
 _PARTS: Final = "parts"
 _READ: Final = ("event_time", "event_type", "department", "sub_category", "brand", "price")
+_READ_OF_SESSIONS: Final = ("session_start", "session_end")
+_SESSIONS: Final = folder_of("sessions")
+_STEP: Final = "INTERVAL 5 MINUTE"
+"""The width of a row of `visitors`."""
 
 _ACTIVITY_OF_PART: Final = f"""
     SELECT date_trunc('hour', event_time) AS time, event_type, coalesce(department, '{UNCATEGORISED}') AS department,
@@ -44,6 +50,17 @@ _ACTIVITY: Final = """
         FROM rows GROUP BY ALL)
     ORDER BY time, id
 """
+_VISITORS_OF_SHARE: Final = f"""
+    SELECT time, count(*) AS sessions, count(*) FILTER (time = first) AS started
+    FROM (
+        SELECT first, unnest(generate_series(first, last, {_STEP})) AS time
+        FROM (
+            SELECT time_bucket({_STEP}, session_start) AS first, time_bucket({_STEP}, session_end) AS last FROM rows))
+    GROUP BY time
+"""  # noqa: S608 - our own names
+_VISITORS: Final = (
+    "SELECT time, sum(sessions) AS sessions, sum(started) AS started FROM rows GROUP BY time ORDER BY time"
+)
 _COUNTS_OF_PART: Final = "SELECT source, reason, field, count(*) AS events FROM rows GROUP BY ALL"
 _COUNTS: Final = """
     SELECT $run AS run, row_number() OVER (ORDER BY source, reason, field NULLS FIRST) AS number, source, reason, field,
@@ -66,21 +83,29 @@ _FIRST: Final = f"""
 def sum_up(tasks: Tasks, ingested: Ingested, run: str, folder: Folder) -> list[str]:
     """Make files of rows for the tables below a folder, each in a folder of the table's name; the names of the tables.
 
-    Raises OSError and BatchError as `Tasks.run` does.
+    The run's facts are made before. Raises OSError and BatchError as `Tasks.run` does.
     """
     source = ingested.folder
     parts = [part for part in ingested.parts if part.events]
     tasks.run(lambda part: _sum_part(part, source, folder), parts)
+    tasks.run(lambda name: _count_sessions(name, source, folder), source.below(_SESSIONS).names())
     tasks.run(lambda name: _count_bad(name, source, folder), source.below("bad_events").names())
     made = [Made(ACTIVITY, share, tasks.at_once) for share in range(tasks.at_once)]
-    tasks.run(lambda one: one.write(folder, run), [*made, Made(BAD_EVENT_COUNTS, 0, 1), Made(BAD_EVENTS, 0, 1)])
-    return [ACTIVITY.name, BAD_EVENT_COUNTS.name, BAD_EVENTS.name]
+    made += [Made(table, 0, 1) for table in (VISITORS, BAD_EVENT_COUNTS, BAD_EVENTS)]
+    tasks.run(lambda one: one.write(folder, run), made)
+    return list(_WHOLE)
 
 
 def _sum_part(part: Part, source: Folder, target: Folder) -> Iterator[int]:
-    events = pa.concat_tables([source.read_table(file, list(_READ)) for file in part.event_files()])
+    events = pa.concat_tables([source.read_table(file, list(_READ), coded=True) for file in part.event_files()])
     target.write_table(f"{_PARTS}/{ACTIVITY.name}/{part.name}.parquet", _asked(_ACTIVITY_OF_PART, events))
     yield len(events)
+
+
+def _count_sessions(name: str, source: Folder, target: Folder) -> Iterator[int]:
+    sessions = source.read_table(f"{_SESSIONS}/{name}", list(_READ_OF_SESSIONS))
+    target.write_table(f"{_PARTS}/{VISITORS.name}/{name}", _asked(_VISITORS_OF_SHARE, sessions))
+    yield len(sessions)
 
 
 def _count_bad(name: str, source: Folder, target: Folder) -> Iterator[int]:
@@ -113,7 +138,12 @@ class Made:
         return _asked(f"FROM rows WHERE (epoch(time)::BIGINT // 3600) % {self.shares} = {self.share}", rows)
 
 
-_WHOLE: Final = {ACTIVITY.name: _ACTIVITY, BAD_EVENT_COUNTS.name: _COUNTS, BAD_EVENTS.name: _FIRST}
+_WHOLE: Final = {
+    ACTIVITY.name: _ACTIVITY,
+    VISITORS.name: _VISITORS,
+    BAD_EVENT_COUNTS.name: _COUNTS,
+    BAD_EVENTS.name: _FIRST,
+}
 
 
 def _asked(sql: str, rows: pa.Table, run: str | None = None) -> pa.Table:
