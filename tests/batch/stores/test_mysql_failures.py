@@ -181,6 +181,13 @@ def test_a_server_that_is_down_is_named_after_a_while() -> None:
     store.close()
 
 
+@pytest.mark.timeout(120)
+def test_a_server_that_does_not_even_greet_is_not_waited_for_as_for_an_answer(server: MysqlServer) -> None:
+    settings = settings_of(server, timeout_seconds=600, retry_seconds=0)
+    with server.server.paused(), pytest.raises(StoreError, match="does not answer"):
+        MysqlStore(settings).open(Run.begin())
+
+
 def test_a_server_that_is_too_slow_is_named_and_goes_on_later(server: MysqlServer) -> None:
     store = MysqlStore(settings_of(server, timeout_seconds=1, retry_seconds=2))
     store.open(Run.begin())

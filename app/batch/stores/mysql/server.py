@@ -50,6 +50,7 @@ _SIGNS_OF_FULL: Final = ("No space left", "errno: 28", "Errcode: 28", "error 28"
 
 def connect(settings: MysqlSettings) -> MysqlConnection:
     """Connect, in UTC and strict: a value that does not fit is an error. Raises pymysql.Error."""
+    wait = min(_CONNECT_SECONDS, settings.timeout_seconds)
     connection = pymysql.connect(
         host=settings.host,
         port=settings.port,
@@ -58,13 +59,14 @@ def connect(settings: MysqlSettings) -> MysqlConnection:
         charset="utf8mb4",
         autocommit=True,
         local_infile=True,
-        connect_timeout=min(_CONNECT_SECONDS, settings.timeout_seconds),
-        read_timeout=settings.timeout_seconds,
+        connect_timeout=wait,
+        read_timeout=wait,
         write_timeout=settings.timeout_seconds,
         ssl=ssl.create_default_context(cafile=settings.tls_ca) if settings.tls_ca else None,
     )
+    # A server may take its time for an answer, but not for saying that it is there; the client has one name for both.
+    connection._read_timeout = settings.timeout_seconds
     # A table that readers hold is waited for, not for a day as the server would.
-    wait = min(_CONNECT_SECONDS, settings.timeout_seconds)
     run(
         connection,
         "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
