@@ -98,9 +98,9 @@ def cassandra_holds(server: CassandraServer) -> Held:
             for name, table in rows.items()
         }
         found["visits"] = {
-            "event_count": sum(row["event_count"] for row in visits),
-            "purchases": sum(row["summary"].purchases for row in visits),
-            "revenue": sum(row["summary"].revenue for row in visits),
+            "event_count": sum(row["visit"].event_count for row in visits),
+            "purchases": sum(row["visit"].purchases for row in visits),
+            "revenue": sum(row["visit"].revenue for row in visits),
         }
         found["users"] = users
         found["events"] = {user: shop.events_of_user(user).to_pylist() for user in users[::_ONE_USER_IN]}

@@ -24,8 +24,8 @@ from app.dashboards.grafana.sources import CASSANDRA, KEYSPACE, MYSQL, cassandra
 UID = "shop-customers"
 _WHOLE = "Of all events that are loaded; the time range does not apply."
 _VISITS = f"""
-    SELECT user_id, started, summary.ended AS ended, event_count, summary.purchases AS purchases,
-      CAST(summary.revenue AS double) AS revenue, summary.user_session AS user_session, summary.steps AS steps
+    SELECT user_id, started, visit.ended AS ended, visit.event_count AS event_count, visit.purchases AS purchases,
+      CAST(visit.revenue AS double) AS revenue, visit.user_session AS user_session, visit.steps AS steps
     FROM {KEYSPACE}.visits_${{slot}}
     WHERE user_bucket = ${{user}} % {USER_BUCKETS} AND month IN (${{months:csv}}) AND user_id = ${{user}}
       AND started >= $__timeFrom AND started <= $__timeTo

@@ -66,7 +66,7 @@ def shown(settings: CassandraSettings) -> int:
         stored_events = shop.run().stored
         slot = slot_of(session)
         ((visits,), (products,)) = (
-            session.ask(f"SELECT sum(event_count) AS events FROM visits_{slot}"),
+            session.ask(f"SELECT sum(visit.event_count) AS events FROM visits_{slot}"),
             session.ask(f"SELECT sum(views + carts + removals + purchases) AS events FROM product_days_{slot}"),
         )
     assert (visits["events"], products["events"]) == (stored_events, stored_events)

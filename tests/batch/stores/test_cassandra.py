@@ -293,13 +293,15 @@ def test_tables_of_an_older_version_are_brought_up_to_date(
     with connected(settings) as session:
         for table in session.ask("SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'shop'"):
             session.ask(f"DROP TABLE {table['table_name']}")
-        for type_ in session.ask("SELECT type_name FROM system_schema.types WHERE keyspace_name = 'shop'"):
-            session.ask(f"DROP TYPE {type_['type_name']}")
+        for type_ in ("visit", "visit_summary", "visit_place", "event"):  # what is made of others comes first
+            session.ask(f"DROP TYPE IF EXISTS {type_}")
         session.ask(CREATE_STATE)
         for statement in chain.from_iterable(STEPS[:version]):
             session.ask(statement)
-        for name in ("visits_a", "visits_b"):  # as they were before the last step
-            session.ask(f"CREATE TABLE {name} (user_id bigint, month int, PRIMARY KEY ((user_id, month)))")
+        session.ask("CREATE TYPE visit_summary (ended timestamp)")
+        for name in ("visits_a", "visits_b"):  # much as they were before the last step
+            columns = "user_id bigint, month int, summary frozen<visit_summary>"
+            session.ask(f"CREATE TABLE {name} ({columns}, PRIMARY KEY ((user_id, month)))")
         session.ask(f"INSERT INTO state (name, version) VALUES ('shop', {version})")
     load(settings, other[0])
     assert shown(settings) == len(other[1])
@@ -346,12 +348,12 @@ def test_files_are_put_together_after_the_load_also_where_it_was_killed_before_t
 def test_rows_expire_where_that_is_asked_for(settings: CassandraSettings, other: tuple[Ingested, pa.Table]) -> None:
     load(replace(settings, ttl_days=3), other[0])
     with connected(settings) as session:
-        (row,) = session.ask(f"SELECT ttl(event_count) AS seconds FROM visits_{slot_of(session)} LIMIT 1")
+        (row,) = session.ask(f"SELECT ttl(visit) AS seconds FROM visits_{slot_of(session)} LIMIT 1")
         assert 2 * 86_400 < row["seconds"] <= 3 * 86_400
     for _ in range(2):  # either slot
         load(settings, other[0])
         with connected(settings) as session:
-            (row,) = session.ask(f"SELECT ttl(event_count) AS seconds FROM visits_{slot_of(session)} LIMIT 1")
+            (row,) = session.ask(f"SELECT ttl(visit) AS seconds FROM visits_{slot_of(session)} LIMIT 1")
         assert row["seconds"] is None
 
 

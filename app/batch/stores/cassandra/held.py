@@ -16,7 +16,7 @@ _MIN_RANGES: Final = 8
 
 def count(session: Session, slot: str, expected: Written) -> Written:
     """Count the rows of a slot; `expected` says about how many they are. Raises StoreError."""
-    visits = _sum(session, slot, VISITS, "user_bucket, month", ("event_count",), expected.visit_events // 4)
+    visits = _sum(session, slot, VISITS, "user_bucket, month", ("visit.event_count",), expected.visit_events // 4)
     sessions = _sum(session, slot, SESSIONS, "bucket", ("visits",), 0)
     products = _sum(
         session,
@@ -32,11 +32,12 @@ def count(session: Session, slot: str, expected: Written) -> Written:
 
 def _sum(session: Session, slot: str, table: str, key: str, columns: tuple[str, ...], rows: int) -> list[int]:
     """The number of rows for `*`, and the sum of each other column."""
-    figures = ", ".join("count(*) AS rows" if column == "*" else f"sum({column}) AS {column}" for column in columns)
+    wanted = ", ".join("count(*)" if column == "*" else f"sum({column})" for column in columns)
     name = f"{session.settings.keyspace}.{TABLES[table].of(slot)}"
-    cql = f"SELECT {figures} FROM {name} WHERE token({key}) >= ? AND token({key}) <= ?"
+    cql = f"SELECT {wanted} FROM {name} WHERE token({key}) >= ? AND token({key}) <= ?"
     answers = session.ask_all([(cql, bounds) for bounds in _ranges(max(_MIN_RANGES, -(-rows // _ROWS_A_RANGE)))])
-    return [sum(answer[0]["rows" if column == "*" else column] or 0 for answer in answers) for column in columns]
+    counted = zip(*(answer[0].values() for answer in answers), strict=True)
+    return [sum(figure or 0 for figure in figures) for figures in counted]
 
 
 def _ranges(number: int) -> list[tuple[int, int]]:

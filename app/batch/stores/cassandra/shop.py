@@ -46,10 +46,9 @@ PRODUCT_DAY: Final = pa.schema(
 """What visitors did with a product on a day."""
 
 _VISIT_COLUMNS: Final = ", ".join(
-    f"summary.{name} AS {name}" if name in ("user_session", "ended", "purchases", "revenue", "steps") else name
-    for name in VISIT.names
+    name if name in ("user_id", "started") else f"visit.{name} AS {name}" for name in VISIT.names
 )
-_EVENT_COLUMNS: Final = "user_id, summary.user_session AS user_session, events"
+_EVENT_COLUMNS: Final = "user_id, visit.user_session AS user_session, visit.events AS events"
 
 
 @dataclass(frozen=True)

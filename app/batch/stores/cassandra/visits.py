@@ -104,19 +104,19 @@ def visits_of(events: pa.Table, month: int, part: int, visit_begin: bytes, sessi
             number(user),
             number(started),
             fixed(first),
-            number(counts.astype(np.int32)),
         ]
     )
-    fixed_summary = beside(
+    numbers = beside(
         [
             number(_milliseconds(micros[begins + counts - 1])),
+            number(counts.astype(np.int32)),
             number(np.add.reduceat(bought.astype(np.int32), begins, dtype=np.int32)),
             decimal(np.add.reduceat(np.where(bought, cents_of(column["price"]), 0), begins)),
         ]
     )
-    summary = tuple_of(fixed_summary, [*text(session), *text(_steps(types, begins))])
-    rows = join([plain(own), *summary, *list_of(_event_bytes(column, micros, ids), begins, len(events))])
-    return Visits(Rows(rows), *_sessions(session, started, user, first, part, session_begin))
+    done = list_of(_event_bytes(column, micros, ids), begins, len(events))
+    visit = tuple_of(numbers, [*text(session), *text(_steps(types, begins)), *done])
+    return Visits(Rows(join([plain(own), *visit])), *_sessions(session, started, user, first, part, session_begin))
 
 
 def bucket_of(user_session: bytes) -> int:
