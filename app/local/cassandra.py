@@ -184,8 +184,6 @@ def _settings(data: Path, port: int) -> dict[str, Any]:
         "commitlog_directory": str(data / "commitlog"),
         "hints_directory": str(data / "hints"),
         "saved_caches_directory": str(data / "saved_caches"),
-        # Past the system's cache where the disk can do that: a sixth less of the server's work under a load.
-        "commitlog_disk_access_mode": "auto",
         "commitlog_sync": "periodic",
         "commitlog_sync_period": "1s",
         "authenticator": "PasswordAuthenticator",

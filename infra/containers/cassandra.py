@@ -23,8 +23,6 @@ _SETTINGS: Final = (
     "unlogged_batch_across_partitions_warn_threshold: 10000",
     # A load begins by emptying tables that nobody reads, of which no snapshot is of use.
     "auto_snapshot: false",
-    # Past the system's cache where the disk can do that, which takes less of the processor.
-    "commitlog_disk_access_mode: auto",
     # Under a load an answer may take its time; the job waits longer than this.
     "write_request_timeout: 20s",
     "read_request_timeout: 20s",
