@@ -184,6 +184,8 @@ def _settings(data: Path, port: int) -> dict[str, Any]:
         "commitlog_directory": str(data / "commitlog"),
         "hints_directory": str(data / "hints"),
         "saved_caches_directory": str(data / "saved_caches"),
+        # Mapped into memory, so that what a killed server has taken is there when it is back.
+        "commitlog_disk_access_mode": "mmap",
         "commitlog_sync": "periodic",
         "commitlog_sync_period": "1s",
         "authenticator": "PasswordAuthenticator",
@@ -227,6 +229,7 @@ def _java_options(data: Path, jars: list[Path], options: CassandraOptions) -> li
         # A server that lives for minutes gets no time back that it takes to optimize its code: the first million events
         # take two thirds of the time.
         "-XX:TieredStopAtLevel=1",
+        "-XX:ReservedCodeCacheSize=240m",  # as with both compilers
         "-XX:-UsePerfData",
         "-XX:MaxDirectMemorySize=512m",
         "-XX:+ExitOnOutOfMemoryError",
