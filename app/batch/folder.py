@@ -94,13 +94,11 @@ class Folder:
     def read_table(self, name: str, columns: list[str] | None = None, *, coded: bool = False) -> pa.Table:
         """Read a Parquet file, columns as in the file, all of them unless some are named.
 
-        Those of an event's texts that have few different values come as dictionaries if they are wanted `coded`, which
-        takes less time. Raises OSError.
+        Those named of an event's texts that have few different values come as dictionaries if they are wanted `coded`,
+        which takes less time. Raises OSError.
         """
         with self.open_input(name) as file:
-            return pq.ParquetFile(file, read_dictionary=_few_valued(columns) if coded else None).read(
-                columns, use_threads=False
-            )
+            return _parquet(file, columns, coded=coded).read(columns, use_threads=False)
 
     def read_row_groups(
         self, name: str, columns: list[str], row_groups: Collection[str], *, coded: bool = False
@@ -114,7 +112,7 @@ class Folder:
             BatchError: its row groups have no names.
         """
         with self.open_input(name) as file:
-            parquet = pq.ParquetFile(file, read_dictionary=_few_valued(columns) if coded else None)
+            parquet = _parquet(file, columns, coded=coded)
             names = (parquet.metadata.metadata or {}).get(_ROW_GROUPS.encode())
             if names is None:
                 raise BatchError(
@@ -176,8 +174,8 @@ class Folder:
         return fsspec.core.url_to_fs(self.root, **options)[0]
 
 
-def _few_valued(columns: list[str] | None) -> list[str]:
-    return [name for name in _FEW_VALUES if columns is None or name in columns]
+def _parquet(file: Any, columns: list[str] | None, *, coded: bool) -> pq.ParquetFile:
+    return pq.ParquetFile(file, read_dictionary=[name for name in columns or () if coded and name in _FEW_VALUES])
 
 
 def link_or_copy(source: str, target: str) -> None:
