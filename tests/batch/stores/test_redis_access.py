@@ -21,7 +21,7 @@ from app.batch.ingest import Ingested
 from app.batch.stores import Run
 from app.batch.stores.redis import RedisStore, Shop
 from app.events.generator import Settings, generate
-from app.local.process import LOOPBACK
+from app.local.process import LOOPBACK, free_port
 from app.local.redis import RedisOptions, RedisServer, redis_server
 from tests.batch.stores.redis_loads import client_of, content, ledger_of, load, settings_of, shown, stage
 
@@ -30,7 +30,6 @@ pytestmark = pytest.mark.integration
 Staged = tuple[Ingested, pa.Table]
 LOADER = ("~{shop}:*", "+@read", "+@write", "+@connection", "+eval", "+evalsha", "+script|load")
 SLOTS = 16_384
-IN_CLUSTER = RedisOptions(more=("cluster-enabled yes",))
 READER = ("~{shop}:*", "+@read", "+@connection")
 
 
@@ -62,7 +61,7 @@ def test_users_need_no_more_rights_than_the_error_names(server: RedisServer, sta
 
 
 def test_a_cluster_takes_all_keys_in_one_slot(staged: Staged) -> None:
-    with redis_server(IN_CLUSTER) as node, client_of(node) as client:
+    with redis_server(_in_cluster(free_port())) as node, client_of(node) as client:
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
         load(settings_of(node), *staged)
         load(settings_of(node), *staged)
@@ -71,16 +70,17 @@ def test_a_cluster_takes_all_keys_in_one_slot(staged: Staged) -> None:
 
 
 def test_a_node_of_a_cluster_that_has_not_the_keys_names_the_one_that_has() -> None:
+    bus_port = free_port()
     with (
-        redis_server(IN_CLUSTER) as here,
-        redis_server(IN_CLUSTER) as there,
+        redis_server(_in_cluster(free_port())) as here,
+        redis_server(_in_cluster(bus_port)) as there,
         client_of(here) as client,
         client_of(there) as other,
     ):
         slot = int(client.execute_command("CLUSTER", "KEYSLOT", "{shop}:lock"))
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, slot - 1, slot + 1, SLOTS - 1)
         other.execute_command("CLUSTER", "ADDSLOTS", slot)
-        client.execute_command("CLUSTER", "MEET", LOOPBACK, there.port)
+        client.execute_command("CLUSTER", "MEET", LOOPBACK, there.port, bus_port)
         with pytest.raises(StoreError, match=rf"put the address of the node that it names .*{LOOPBACK}:{there.port}"):
             RedisStore(settings_of(here, retry_seconds=60)).open(Run.begin())
 
@@ -100,6 +100,15 @@ def test_a_load_through_tls_is_the_same_and_an_unknown_authority_is_refused(
         stranger = settings_of(server, port=port, tls=True, tls_ca=str(other), retry_seconds=0)
         with pytest.raises(StoreError, match="certificate"):
             RedisStore(stranger).open(Run.begin())
+
+
+def _in_cluster(bus_port: int) -> RedisOptions:
+    """A node that has no slots yet.
+
+    Unless told, it talks to the others on a port 10,000 above its own, which is one that the kernel gives to outgoing
+    connections.
+    """
+    return RedisOptions(more=("cluster-enabled yes", f"cluster-port {bus_port}"))
 
 
 def _certificate(file: Path) -> Path:
