@@ -21,9 +21,8 @@ from app.analytics.sql import (
     part_facts,
     session_facts,
 )
-from app.batch.duck_facts import Merge, PartFacts, SessionFacts, folder_of, plan_merge
+from app.batch.duck_facts import Merge, PartFacts, SessionFacts, folder_of, plan_merge, plan_sessions
 from app.batch.ingest import Ingested, read_parquet
-from app.batch.session_shares import plan_shares
 from app.batch.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def _make_part_facts(tasks: Tasks, ingested: Ingested) -> dict[str, bool]:
         columns=_columns_of(names),
     )
     made = tasks.run(partial(facts.make, folder=ingested.folder), parts)
-    rows = {name: sum(one.rows[name] for one in made) for name in names}
+    rows = {name: sum(one[name] for one in made) for name in names}
     folder = ingested.folder
     tasks.run(
         lambda merge: merge.make(folder),
@@ -90,7 +89,7 @@ def _make_session_facts(tasks: Tasks, ingested: Ingested) -> dict[str, bool]:
         columns=_columns_of(firsts),
         files=files,
     )
-    made = tasks.run(partial(facts.make, folder=ingested.folder), plan_shares(len(files)))
+    made = tasks.run(partial(facts.make, folder=ingested.folder), plan_sessions(len(files)))
     return dict.fromkeys(kept, bool(made))
 
 

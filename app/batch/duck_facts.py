@@ -20,7 +20,7 @@ import pyarrow as pa
 from app.batch.duck_engine import duck_engine
 from app.batch.folder import Folder
 from app.batch.parts import Part
-from app.batch.session_shares import SHARES, read_shares, write_shares
+from app.batch.session_shares import SHARES, cut_shares, read_shares, write_shares
 
 _ROWS_A_TASK: Final = 400_000
 _SHARE: Final = "share_of_keys"
@@ -37,14 +37,6 @@ def _parts_of(fact: str) -> str:
     return f"parts_of_facts/{fact}"
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What became of a part: the rows of each fact."""
-
-    events: int
-    rows: Mapping[str, int]
-
-
 @dataclass(frozen=True)
 class PartFacts:
     """Makes facts of parts."""
@@ -57,8 +49,8 @@ class PartFacts:
     columns: tuple[str, ...]
     """The columns of `events` that the SQL reads."""
 
-    def make(self, part: Part, folder: Folder) -> Iterator[Made]:
-        """Make the facts of a part. Raises OSError."""
+    def make(self, part: Part, folder: Folder) -> Iterator[dict[str, int]]:
+        """Make the facts of a part; gives the number of rows of each. Raises OSError."""
         files = [folder.read_table(file, list(self.columns), coded=True) for file in part.event_files()]
         rows: dict[str, int] = {}
         with duck_engine() as engine:
@@ -74,7 +66,7 @@ class PartFacts:
                     made = made.drop_columns([_SHARE]).cast(self.schemas[name])
                     write_shares(folder, f"{_parts_of(name)}/{part.name}.parquet", made, shares)
                 rows[name] = len(made)
-        yield Made(part.events, rows)
+        yield rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +94,7 @@ class Merge:
 
 def plan_merge(rows: int) -> list[range]:
     """The shares of each task that puts together so many rows."""
-    together = -(-SHARES // max(1, -(-rows // _ROWS_A_TASK)))
-    return [range(first, min(first + together, SHARES)) for first in range(0, SHARES if rows else 0, together)]
+    return cut_shares(-(-SHARES // -(-rows // _ROWS_A_TASK))) if rows else []
 
 
 @dataclass(frozen=True)
@@ -141,3 +132,8 @@ class SessionFacts:
                 made = engine.table(name).to_arrow_table().cast(schema)
                 folder.write_table(f"{folder_of(name)}/share-{shares.start:02d}.parquet", made)
             yield rows
+
+
+def plan_sessions(files: int) -> list[range]:
+    """The shares of each task of `SessionFacts`: several where the files are few, so that a task is worth its start."""
+    return cut_shares(max(1, SHARES // files)) if files else []

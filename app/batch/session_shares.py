@@ -79,7 +79,6 @@ def read_shares(
         yield pa.concat_tables(waiting)
 
 
-def plan_shares(files: int) -> list[range]:
-    """The shares of each task: several where the files are few, so that a task is worth its start."""
-    together = max(1, SHARES // max(1, files))
-    return [range(first, min(first + together, SHARES)) for first in range(0, SHARES if files else 0, together)]
+def cut_shares(size: int) -> list[range]:
+    """All shares, cut into ranges of so many; the last has what is left."""
+    return [range(first, min(first + size, SHARES)) for first in range(0, SHARES, size)]

@@ -5,14 +5,14 @@ import secrets
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import pymysql
 
 from app.batch.stores.mysql.grants import DATABASE, GRAFANA, LOADER, User, grants_sql
-from app.local.mysql_program import MysqlProgram, get_mysql_program
+from app.local.mysql_program import Maker, MysqlProgram, get_mysql_program
 from app.local.process import LOOPBACK, Command, Server, ServerError, free_port, start
 from app.local.workspace import workspace
 
@@ -21,7 +21,7 @@ _START_SECONDS: Final = 120
 # What a data directory is made with must be what the server runs with. Nothing here outlives the machine, so that no
 # write needs to reach the disk at once; a killed server loses nothing, since the system keeps what it wrote.
 _OPTIONS: Final = (
-    "--innodb-log-file-size=64M",
+    "--loose-innodb-log-file-size=64M",  # unknown to MySQL 9
     "--innodb-flush-log-at-trx-commit=2",
     "--innodb-doublewrite=0",
 )
@@ -34,14 +34,16 @@ _SERVER_OPTIONS: Final = (
     "--max-allowed-packet=64M",
     "--skip-log-bin",
     "--performance-schema=0",
+    "--loose-mysqlx=OFF",  # MySQL's other protocol, at a port of its own
 )
 
 
 @dataclass(frozen=True)
 class MysqlServer:
-    """A server, its port on the loopback address, its users and the folder of its data."""
+    """A server, its program, its port on the loopback address, its users and the folder of its data."""
 
     server: Server
+    program: MysqlProgram
     port: int
     folder: Path
     root: User
@@ -87,25 +89,27 @@ class MysqlServer:
 
 
 @contextmanager
-def mysql_server(*, folder: Path | None = None, options: Sequence[str] = ()) -> Iterator[MysqlServer]:
+def mysql_server(
+    maker: Maker | None = None, *, folder: Path | None = None, options: Sequence[str] = ()
+) -> Iterator[MysqlServer]:
     """Run a server whose data are in a new temporary folder, or below `folder`; `options` are added to its own.
 
     The program is installed first where there is none. Raises ServerError with the end of its log if it does not start.
     """
     with ExitStack() as stack:
         place = folder or stack.enter_context(workspace())
-        mysql = start_mysql(place, options=options)
+        mysql = start_mysql(place, maker, options=options)
         stack.callback(mysql.server.stop)
         mysql.wait()
         yield mysql
 
 
-def start_mysql(folder: Path, *, options: Sequence[str] = ()) -> MysqlServer:
+def start_mysql(folder: Path, maker: Maker | None = None, *, options: Sequence[str] = ()) -> MysqlServer:
     """Make a data directory below `folder` and start a server on it without waiting; the caller stops its server.
 
     Raises ServerError.
     """
-    program = get_mysql_program()
+    program = get_mysql_program(maker)
     place = folder / "mysql"
     place.mkdir()
     _install(program, place)
@@ -116,13 +120,12 @@ def start_mysql(folder: Path, *, options: Sequence[str] = ()) -> MysqlServer:
     users.write_text("".join(f"{statement};\n" for statement in statements))
     port = free_port()
     server = _start(program, place, port, options)
-    return MysqlServer(server, port, place, root, loader, grafana)
+    return MysqlServer(server, program, port, place, root, loader, grafana)
 
 
 def restart_mysql(mysql: MysqlServer, *, options: Sequence[str] = ()) -> MysqlServer:
     """Start a server that has ended again, on the same data and port, without waiting. Raises ServerError."""
-    server = _start(get_mysql_program(), mysql.folder, mysql.port, options)
-    return MysqlServer(server, mysql.port, mysql.folder, mysql.root, mysql.loader, mysql.grafana)
+    return replace(mysql, server=_start(mysql.program, mysql.folder, mysql.port, options))
 
 
 def _root_only(root: User) -> list[str]:
@@ -157,6 +160,7 @@ def _start(program: MysqlProgram, place: Path, port: int, options: Sequence[str]
         # The place of a Unix socket has few characters, so that it is named from the data directory.
         *("--socket=mysql.sock", "--pid-file=mysql.pid", f"--bind-address={LOOPBACK}", f"--port={port}"),
         f"--init-file={place / 'users.sql'}",
+        f"--secure-file-priv={place}",  # a package's own folder for it may be missing
         *_as_this_user(),
         *_OPTIONS,
         *_SERVER_OPTIONS,

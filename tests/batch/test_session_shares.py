@@ -12,10 +12,10 @@ import pytest
 from app.analytics import FACTS
 from app.analytics.sql import compile_fact, session_facts
 from app.batch import session_shares
-from app.batch.duck_facts import SessionFacts, folder_of
+from app.batch.duck_facts import SessionFacts, folder_of, plan_sessions
 from app.batch.errors import BatchError
 from app.batch.folder import Folder
-from app.batch.session_shares import SHARES, by_share, hashes_of, plan_shares, read_shares, shares_of, write_shares
+from app.batch.session_shares import SHARES, by_share, hashes_of, read_shares, shares_of, write_shares
 from app.events.csv_codec import decode
 from app.events.generator import Settings, generate
 from app.events.schema import EVENTS
@@ -85,7 +85,7 @@ def test_events_are_read_a_few_files_at_a_time(
 
 @pytest.mark.parametrize("files", [0, 1, 3, 16, 400])
 def test_tasks_have_every_share_once(files: int) -> None:
-    planned = [share for shares in plan_shares(files) for share in shares]
+    planned = [share for shares in plan_sessions(files) for share in shares]
     assert planned == (list(range(SHARES)) if files else [])
 
 

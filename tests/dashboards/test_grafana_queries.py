@@ -15,9 +15,11 @@ from app.events.generator import Settings as Generated
 from app.events.generator import generate
 from app.local.cassandra import CassandraServer, cassandra_server
 from app.local.mysql import MysqlServer, mysql_server
+from app.local.mysql_program import Maker
 from app.local.redis import RedisServer, redis_server
 from tests.batch.stores import cassandra_loads, mysql_loads, redis_loads
 from tests.dashboards.grafana_asked import Asked, dashboards, panels, variables
+from tests.local.mysql_makers import maker_of
 
 pytestmark = pytest.mark.integration
 
@@ -52,18 +54,28 @@ def events() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def mysql(events: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MysqlServer]:
-    folder = tmp_path_factory.mktemp("mysql")
-    with mysql_server() as server, mysql_loads.spark_here(folder / "spark") as spark:
-        mysql_loads.load(mysql_loads.settings_of(server), spark, mysql_loads.prepared(folder / "events", events))
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with mysql_loads.spark_here(tmp_path_factory.mktemp("spark")) as session:
+        yield session
+
+
+@pytest.fixture(scope="module", params=Maker)
+def mysql(
+    request: pytest.FixtureRequest, spark: Any, events: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MysqlServer]:
+    with mysql_server(maker_of(request)) as server:
+        what = mysql_loads.prepared(tmp_path_factory.mktemp("mysql"), events)
+        mysql_loads.load(mysql_loads.settings_of(server), spark, what)
         yield server
 
 
-@pytest.fixture(scope="module")
-def empty_mysql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MysqlServer]:
-    folder = tmp_path_factory.mktemp("empty")
-    with mysql_server() as server, mysql_loads.spark_here(folder / "spark") as spark:
-        mysql_loads.load(mysql_loads.settings_of(server), spark, mysql_loads.prepared(folder / "events", b""))
+@pytest.fixture(scope="module", params=Maker)
+def empty_mysql(
+    request: pytest.FixtureRequest, spark: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MysqlServer]:
+    with mysql_server(maker_of(request)) as server:
+        what = mysql_loads.prepared(tmp_path_factory.mktemp("empty"), b"")
+        mysql_loads.load(mysql_loads.settings_of(server), spark, what)
         yield server
 
 
@@ -181,7 +193,7 @@ def test_a_name_that_is_hard_to_quote_filters_to_its_own_events(mysql: MysqlServ
 def test_the_filters_and_the_time_range_act_together(mysql: MysqlServer) -> None:
     sql = panel_of("shop-overview", "Events")["targets"][0]["rawSql"]
     everything = asked(mysql, "shop-overview")
-    ((loaded,),) = ask(mysql, "SELECT stored FROM ledger")[1]
+    ((loaded,),) = ask(mysql, "SELECT `stored` FROM ledger")[1]
     assert ask(mysql, everything.sql(sql))[1] == [(loaded,)]
     ((one,),) = ask(mysql, asked(mysql, "shop-overview", category=["electronics"], event=["view"]).sql(sql))[1]
     ((same,),) = ask(
@@ -207,8 +219,15 @@ def test_the_link_to_all_that_is_loaded_holds_every_event(mysql: MysqlServer) ->
     first, last = (datetime.fromtimestamp(int(found[name]) / 1_000, UTC) for name in ("from_ms", "to_ms"))
     everything = asked(mysql, "shop-overview")
     shown = Asked(first, last, everything.chosen, {}, everything.all_values)
-    ((loaded,),) = ask(mysql, "SELECT stored FROM ledger")[1]
+    ((loaded,),) = ask(mysql, "SELECT `stored` FROM ledger")[1]
     assert ask(mysql, shown.sql(panel_of("shop-overview", "Events")["targets"][0]["rawSql"]))[1] == [(loaded,)]
+
+
+def test_bad_events_are_read_as_text_also_where_they_are_none(mysql: MysqlServer) -> None:
+    names, rows = ask(mysql, panel_of("shop-pipeline", "Examples of bad events")["targets"][0]["rawSql"])
+    received = [dict(zip(names, row, strict=True)) for row in rows]
+    assert "invalid_utf8" in {one["reason"] for one in received}
+    assert all(one["received"] or not one["bytes"] for one in received)
 
 
 def test_the_user_of_grafana_can_only_read(mysql: MysqlServer) -> None:

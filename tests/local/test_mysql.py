@@ -15,16 +15,21 @@ import pytest
 from app.local import mysql_program
 from app.local.java import get_java
 from app.local.mysql import MysqlServer, mysql_server, restart_mysql
-from app.local.mysql_program import find_mysql_program, get_mysql_program
+from app.local.mysql_program import Maker, MysqlProgram, find_mysql_program, get_mysql_program
 from app.local.process import ServerError
+from tests.local.mysql_makers import maker_of
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[MysqlServer]:
-    with mysql_server() as running:
+@pytest.fixture(scope="module", params=Maker)
+def server(request: pytest.FixtureRequest) -> Iterator[MysqlServer]:
+    with mysql_server(maker_of(request)) as running:
         yield running
+
+
+def test_it_is_of_the_maker_that_was_asked_for(server: MysqlServer) -> None:
+    assert ("MariaDB" in server.version) == (server.program.maker == Maker.MARIADB)
 
 
 def test_the_loader_makes_tables_that_grafana_only_reads(server: MysqlServer) -> None:
@@ -113,6 +118,8 @@ def test_a_machine_without_a_server_is_told_what_to_do(tmp_path: Path, monkeypat
     monkeypatch.setenv("MAVEN_REPOSITORY", (tmp_path / "nowhere").as_uri())
     with pytest.raises(ServerError, match=r"(?s)PATH.*root.*MAVEN_REPOSITORY.*apt-get install"):
         get_mysql_program()
+    with pytest.raises(ServerError, match=r"(?s)A MySQL server.*of MySQL.*MAVEN_REPOSITORY.*brew install mysql"):
+        get_mysql_program(Maker.MYSQL)
 
 
 def test_a_program_that_does_not_run_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,5 +130,5 @@ def test_a_program_that_does_not_run_is_passed_over(tmp_path: Path, monkeypatch:
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     found = find_mysql_program()
-    assert (found.program, found.is_mariadb) == (tmp_path / "mysqld", False)
+    assert found == MysqlProgram(tmp_path / "mysqld", Maker.MYSQL)
     assert "--initialize-insecure" in found.install_command([], tmp_path / "data")

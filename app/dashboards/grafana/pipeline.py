@@ -16,7 +16,7 @@ from app.dashboards.grafana.sources import MYSQL, mysql
 
 UID = "shop-pipeline"
 _LATEST = "(SELECT MAX(run) FROM runs)"
-_BALANCE = "`read` - stored - duplicates - bad"
+_BALANCE = "`read` - `stored` - duplicates - bad"
 
 
 def dashboard() -> Dashboard:
@@ -102,9 +102,11 @@ def _bad() -> Section:
                 rows(
                     "Examples of bad events",
                     "The first 100 of each reason of the latest run, as they were received.",
+                    # What is no UTF-8 is nothing to MySQL, and has a question mark for each bad byte in MariaDB.
                     mysql(
                         "SELECT reason, field, source, source_row AS `row`, bytes,\n"
-                        "  CONVERT(raw USING utf8mb4) AS received FROM bad_events ORDER BY reason, number"
+                        "  COALESCE(CONVERT(raw USING utf8mb4), CONVERT(raw USING latin1)) AS received\n"
+                        "FROM bad_events ORDER BY reason, number"
                     ),
                     {"row": "none", "bytes": "bytes"},
                 ),
@@ -153,7 +155,7 @@ def _runs() -> Section:
                     "The last 50 runs",
                     "Each run with its ledger, its rate and the stores that it did not load, whatever the time range.",
                     mysql(
-                        "SELECT started_at AS started, runs.run, seconds, rows_per_second AS rate, `read`, stored,\n"
+                        "SELECT started_at AS started, runs.run, seconds, rows_per_second AS rate, `read`, `stored`,\n"
                         f"  duplicates, bad, {_BALANCE} AS unaccounted,\n"
                         "  (SELECT GROUP_CONCAT(store ORDER BY store SEPARATOR ', ') FROM not_loaded\n"
                         "   WHERE not_loaded.run = runs.run) AS `not loaded`\n"

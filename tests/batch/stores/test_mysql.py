@@ -1,21 +1,29 @@
 """The MySQL store against a real server, filled by real Spark."""
 
 import gzip
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.batch.errors import StoreBusyError
+from app.batch.errors import StoreBusyError, StoreError
 from app.batch.stores import Run
 from app.batch.stores.mysql import MysqlStore
+from app.batch.stores.mysql import server as connecting
 from app.batch.stores.mysql.tables import TABLES
 from app.events.generator import Settings as Generated
 from app.events.generator import generate
 from app.events.ledger import Ledger, LedgerError
 from app.local.mysql import MysqlServer, mysql_server
+from app.local.mysql_program import Maker
 from tests.batch.stores.mysql_loads import Load, ask, fill, load, of, prepared, settings_of, shown, spark_here
+from tests.local.mysql_makers import maker_of
 
 pytestmark = pytest.mark.integration
 
@@ -27,9 +35,9 @@ def quoted(field: str) -> str:
     return '"' + field.replace('"', '""') + '"'
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[MysqlServer]:
-    with mysql_server() as running:
+@pytest.fixture(scope="module", params=Maker)
+def server(request: pytest.FixtureRequest) -> Iterator[MysqlServer]:
+    with mysql_server(maker_of(request)) as running:
         yield running
 
 
@@ -130,7 +138,7 @@ def test_readers_see_one_run_or_the_other_whole_and_nothing_that_was_not_committ
         store.open(Run.begin())
         fill(store, spark, what)
         with server.connect(server.grafana) as reader, reader.cursor() as cursor:
-            cursor.execute("SELECT stored FROM shop.ledger ORDER BY run DESC LIMIT 1")
+            cursor.execute("SELECT `stored` FROM shop.ledger ORDER BY run DESC LIMIT 1")
             ((before,),) = cursor.fetchall()
             cursor.execute("SELECT SUM(events) FROM shop.activity")
             assert cursor.fetchall() == ((before,),)
@@ -143,7 +151,7 @@ def test_readers_see_one_run_or_the_other_whole_and_nothing_that_was_not_committ
             store.commit()
             cursor.execute(
                 "SELECT (SELECT SUM(events) FROM shop.activity), (SELECT SUM(events) FROM shop.event_types), "
-                "(SELECT stored FROM shop.ledger ORDER BY run DESC LIMIT 1)"
+                "(SELECT `stored` FROM shop.ledger ORDER BY run DESC LIMIT 1)"
             )
             assert cursor.fetchall() == ((what.ledger.stored,) * 3,)
         store.close()
@@ -172,15 +180,84 @@ def test_a_store_that_holds_something_else_than_the_ledger_fails(server: MysqlSe
         fill(store, spark, named)
         with pytest.raises(LedgerError, match="but the run's ledger is"):
             store.verify(Ledger(named.ledger.read + 1, named.ledger.stored + 1, 0, 0))
-        ask(server, f"DELETE FROM shop_staging.`activity-{run.id}` LIMIT 1", "root")
+        ask(server, f"UPDATE shop_staging.`visitors-{run.id.lower()}` SET started = started + 1 LIMIT 1", "root")
+        with pytest.raises(LedgerError, match=r"visitors of MySQL at .* counts 11 sessions, but there are 10"):
+            store.verify(named.ledger)
+        ask(server, f"UPDATE shop_staging.`visitors-{run.id.lower()}` SET started = started - 1 LIMIT 1", "root")
+        ask(server, f"DELETE FROM shop_staging.`activity-{run.id.lower()}` LIMIT 1", "root")
         with pytest.raises(LedgerError, match="holds 29 events"):
             store.verify(named.ledger)
         store._loaded.pop("top_brands")
-        ask(server, f"UPDATE shop_staging.`activity-{run.id}` SET events = 2 LIMIT 1", "root")
+        ask(server, f"UPDATE shop_staging.`activity-{run.id.lower()}` SET events = 2 LIMIT 1", "root")
         with pytest.raises(LedgerError, match="was not given top_brands"):
             store.verify(named.ledger)
     finally:
         store.close()
+
+
+def test_a_run_whose_tables_another_one_cleared_is_not_taken_for_shown(
+    server: MysqlServer, spark: Any, generated: Load, named: Load
+) -> None:
+    load(settings_of(server), spark, generated)
+    before = shown(server)
+    first, second = MysqlStore(settings_of(server)), MysqlStore(settings_of(server))
+    first.open(Run.begin())
+    try:
+        fill(first, spark, named)
+        first.verify(named.ledger)
+        assert first._connection
+        ask(server, f"KILL {first._connection.thread_id()}", "root")
+        second.open(Run.begin())
+        second.close()
+        with pytest.raises(StoreError, match="has lost what this run loaded"):
+            first.commit()
+    finally:
+        first.close()
+    assert shown(server) == before
+
+
+def test_a_client_that_is_not_heard_of_keeps_nobody_out(server: MysqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connecting, "_SILENT_SECONDS", 1)
+    gone, next_one = MysqlStore(settings_of(server)), MysqlStore(settings_of(server))
+    gone.open(Run.begin())
+    time.sleep(3)
+    next_one.open(Run.begin())
+    next_one.close()
+    gone.close()
+
+
+def test_an_answer_may_take_longer_than_letting_in(server: MysqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connecting, "_CONNECT_SECONDS", 1)
+    connection = connecting.connect(settings_of(server))
+    assert connecting.run(connection, "SELECT SLEEP(2)") == [(0,)]
+    connection.close()
+
+
+def test_a_server_that_greets_and_then_says_nothing_is_not_waited_for_as_for_an_answer(
+    server: MysqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "_CONNECT_SECONDS", 2)
+    settings = settings_of(server, timeout_seconds=600, retry_seconds=0)
+    with _greeting_alone(server) as port, pytest.raises(StoreError, match="does not answer"):
+        MysqlStore(replace(settings, port=port)).open(Run.begin())
+
+
+@contextmanager
+def _greeting_alone(server: MysqlServer) -> Iterator[int]:
+    """A port at which the server's greeting is to be had, with its offer of TLS, and nothing more."""
+    with socket.create_server((server.host, 0)) as listening:
+
+        def greet() -> None:
+            client, _ = listening.accept()
+            with client, socket.create_connection((server.host, server.port)) as behind:
+                client.sendall(behind.recv(4096))
+                while client.recv(4096):
+                    pass
+
+        greeter = threading.Thread(target=greet)
+        greeter.start()
+        yield listening.getsockname()[1]
+        greeter.join()
 
 
 def test_tables_of_an_older_version_are_replaced_and_their_runs_kept(
@@ -192,7 +269,7 @@ def test_tables_of_an_older_version_are_replaced_and_their_runs_kept(
         "CREATE TABLE shop.top_brands (brand VARCHAR(50), sold INT)",
         "CREATE TABLE shop.runs (run VARCHAR(30), started_at DATETIME, host TEXT)",
         "INSERT INTO shop.runs VALUES ('20191001T000000-abcdef', '2019-10-01', 'old')",
-        "CREATE TABLE shop.ledger (run VARCHAR(30), stored INT)",
+        "CREATE TABLE shop.ledger (run VARCHAR(30), `stored` INT)",
         "INSERT INTO shop.ledger VALUES ('20191001T000000-abcdef', 7)",
         "CREATE TABLE shop.gone (x INT) COMMENT = 'shop batch: a question that is no more'",
         "CREATE TABLE shop.foreign_table (x INT)",
@@ -202,7 +279,7 @@ def test_tables_of_an_older_version_are_replaced_and_their_runs_kept(
     assert shown(server) == of(named)
     old = "WHERE run = '20191001T000000-abcdef'"
     assert ask(server, f"SELECT YEAR(started_at), seconds, first_event FROM shop.runs {old}") == [(2019, 0.0, None)]
-    assert ask(server, f"SELECT stored, `read` FROM shop.ledger {old}") == [(7, 0)]
+    assert ask(server, f"SELECT `stored`, `read` FROM shop.ledger {old}") == [(7, 0)]
     tables = {name for (name,) in ask(server, "SHOW TABLES FROM shop")}
     assert tables == {*TABLES, "foreign_table"}
     ask(server, "DROP TABLE shop.foreign_table", "loader")

@@ -5,11 +5,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from app.analytics.sql import compile_fact
 from app.batch.answers import make_facts
 from app.batch.base import Base, Source
+from app.batch.duck_facts import folder_of
+from app.batch.errors import BatchError
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested, ingest
 from app.batch.loading import ledger_of
@@ -48,12 +53,37 @@ def staged(folder: Path, files: list[Path], base: Base | None = None) -> Ingeste
 def summed(ingested: Ingested, folder: Path) -> dict[str, list[dict[str, Any]]]:
     """The rows for each table, in order."""
     found = {}
-    for name in sum_up(Here(), ingested, "run", Folder(str(folder))):
+    result = sum_up(Here(), ingested, "run", Folder(str(folder)))
+    for name in result.tables:
         tables = [pq.read_table(file) for file in sorted((folder / name).glob("*.parquet"))]
         assert all(table.schema.equals(TABLES[name].schema) for table in tables)
         rows = pa.concat_tables(tables).to_pylist() if tables else []
         found[name] = sorted(rows, key=repr)
+    assert sum(row["started"] for row in found["visitors"]) == result.sessions
     return found
+
+
+def visitors_of(ingested: Ingested) -> list[tuple[Any, ...]]:
+    """Sessions by 5 minutes, counted from all events at once."""
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'UTC'")
+        events = f"{ingested.folder.root}/events/*/*.parquet"
+        database.execute(f"CREATE VIEW events AS FROM read_parquet('{events}', hive_partitioning = false)")
+        rows = database.execute(
+            "SELECT bucket * 300, count(*), count(*) FILTER (bucket = first) FROM ("
+            "SELECT first, unnest(range(first, last + 1)) AS bucket FROM ("
+            "SELECT floor(epoch(session_start) / 300)::BIGINT AS first, "
+            "floor(epoch(session_end) / 300)::BIGINT AS last "
+            f"FROM ({compile_fact('sessions', 'duckdb')}))) GROUP BY 1"
+        ).fetchall()
+    return [(datetime.fromtimestamp(second, UTC), sessions, started) for second, sessions, started in rows]
+
+
+def test_what_a_run_has_no_sessions_of_is_not_taken_for_none(tmp_path: Path) -> None:
+    ingested = staged(tmp_path / "staging", [write(tmp_path / "1.csv", 1)])
+    ingested.folder.below(folder_of("sessions")).remove()
+    with pytest.raises(BatchError, match="has no facts/sessions: make its facts"):
+        sum_up(Here(), ingested, "run", Folder(str(tmp_path / "sums")))
 
 
 def test_many_parts_give_the_sums_of_one(tmp_path: Path) -> None:
@@ -70,7 +100,8 @@ def test_many_parts_give_the_sums_of_one(tmp_path: Path) -> None:
         counted[row["reason"]] += row["events"]
     assert kept == {reason: min(count, KEPT_BAD_EVENTS) for reason, count in counted.items()}
     assert max(counted.values()) > KEPT_BAD_EVENTS
-    for name, key in (("activity", ("time", "id")), ("visitors", ("time",)), ("bad_events", ("reason", "number"))):
+    assert sorted(tuple(row.values()) for row in found["visitors"]) == sorted(visitors_of(many))
+    for name, key in (("activity", ("time", "id")), ("bad_events", ("reason", "number"))):
         keys = [tuple(row[column] for column in key) for row in found[name]]
         assert len(set(keys)) == len(keys), name
 

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from app.batch.duck_facts import plan_sessions
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested
-from app.batch.session_shares import plan_shares, read_shares
+from app.batch.session_shares import read_shares
 from app.batch.stores.cassandra.encode import beside, cents_of, constant, day, decimal, join, number, plain, text
 from app.batch.stores.cassandra.rows import Rows, Writer, writing
 from app.batch.stores.cassandra.schema import BAD_EVENTS, PRODUCT_DAYS, SESSIONS, TABLES, VISITS
@@ -95,7 +96,7 @@ def items_of(ingested: Ingested) -> list[Item]:
     items: list[Item] = []
     for _, names in groupby(days, lambda name: name.rpartition("-")[0]):
         files = tuple(file for name in names for file in days[name])
-        items += [Item(0, VISITS, files, shares) for shares in plan_shares(len(files))]
+        items += [Item(0, VISITS, files, shares) for shares in plan_sessions(len(files))]
     items += [Item(0, PRODUCT_DAYS, files) for files in days.values() if files]
     bad = tuple(f"bad_events/{file}" for file in ingested.folder.below("bad_events").names())
     if bad:

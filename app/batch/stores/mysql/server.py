@@ -14,6 +14,7 @@ MysqlConnection: TypeAlias = Connection
 """An open connection; each statement is a transaction of its own unless one is begun."""
 
 _CONNECT_SECONDS: Final = 10
+_SILENT_SECONDS: Final = 1800
 # Numbers of errors, the client's and both servers': see "Error Messages and Common Problems" in MySQL's manual and
 # "MariaDB Error Codes".
 _PASSING: Final = frozenset(
@@ -61,16 +62,17 @@ def connect(settings: MysqlSettings) -> MysqlConnection:
         local_infile=True,
         connect_timeout=wait,
         read_timeout=wait,
-        write_timeout=settings.timeout_seconds,
+        write_timeout=wait,
         ssl=ssl.create_default_context(cafile=settings.tls_ca) if settings.tls_ca else None,
     )
-    # A server may take its time for an answer, but not for saying that it is there; the client has one name for both.
-    connection._read_timeout = settings.timeout_seconds
-    # A table that readers hold is waited for, not for a day as the server would.
+    # A server may take its time for an answer, but not for letting in; the client has one name for both.
+    connection._read_timeout = connection._write_timeout = settings.timeout_seconds
+    # A table that readers hold is waited for, not for a day as the server would; and a client whose machine is gone
+    # keeps its lock for as long as the server waits for a word of it.
     run(
         connection,
         "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
-        f"lock_wait_timeout = {wait}, innodb_lock_wait_timeout = {wait}",
+        f"lock_wait_timeout = {wait}, innodb_lock_wait_timeout = {wait}, wait_timeout = {_SILENT_SECONDS}",
     )
     return connection
 
@@ -123,7 +125,10 @@ def explained(error: pymysql.Error, settings: MysqlSettings) -> BatchError:
             f"{where} does not answer ({what}); it was tried for {settings.retry_seconds} s. See whether it runs and "
             "has work to do, check MYSQL_HOST and MYSQL_PORT, and run again. It still shows the run before"
         )
-    return StoreError(f"{where} failed: {what} (error {number(error)}). It still shows the run before")
+    return StoreError(
+        f"{where} failed: {what} (error {number(error)}). It still shows the run before; see the server's log, mend "
+        "what it names, and run again"
+    )
 
 
 def hold_lock(connection: MysqlConnection, settings: MysqlSettings, *, wait_seconds: int) -> None:

@@ -5,14 +5,14 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import pyarrow as pa
 import pymysql
 
-from app.batch.errors import BatchError
+from app.batch.errors import BatchError, StoreError
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested
 from app.batch.stores import Run, Stored
@@ -54,6 +54,7 @@ class MysqlStore:
         self._run: Run | None = None
         self._is_new = True
         self._loaded: dict[str, _Loaded] = {}
+        self._sessions = 0
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -70,6 +71,7 @@ class MysqlStore:
         self._run = run
         self._is_new = True
         self._loaded = {}
+        self._sessions = 0
         self._try("opened", self._clear)
 
     def write_events(self, spark: "SparkSession", ingested: Ingested) -> Stored:
@@ -78,7 +80,9 @@ class MysqlStore:
         folder = ingested.folder.below("mysql")
         try:
             began = time.monotonic()
-            for table in sum_up(tasks, ingested, self._running.id, folder):
+            summed = sum_up(tasks, ingested, self._running.id, folder)
+            self._sessions = summed.sessions
+            for table in summed.tables:
                 self._load_files(table, tasks, folder.below(table), began)
                 began = time.monotonic()
         finally:
@@ -198,7 +202,7 @@ class MysqlStore:
 
     def _staged(self, table: str) -> tuple[str, str]:
         """Where a table of this run is until it is swapped in; another run's late rows cannot get there."""
-        return self._settings.staging, f"{table}-{self._running.id}"
+        return self._settings.staging, f"{table}-{self._running.id}".lower()  # as some servers keep all names
 
     def _prepare(self, connection: MysqlConnection, table: Table) -> None:
         """Make the table of this run, with the rows of runs before where it keeps them."""
@@ -225,11 +229,10 @@ class MysqlStore:
         ((count,),) = run(connection, f"SELECT COUNT(*) FROM {quoted(*self._staged(table))}{self._of_run(table)}")  # noqa: S608
         return int(count)
 
-    def _sum(self, connection: MysqlConnection, table: str) -> int:
-        """Events that a table counts."""
+    def _sum(self, connection: MysqlConnection, table: str, column: str = "events") -> int:
         ((total,),) = run(
             connection,
-            f"SELECT COALESCE(SUM(events), 0) FROM {quoted(*self._staged(table))}{self._of_run(table)}",  # noqa: S608
+            f"SELECT COALESCE(SUM({column}), 0) FROM {quoted(*self._staged(table))}{self._of_run(table)}",  # noqa: S608
         )
         return int(total)
 
@@ -256,13 +259,19 @@ class MysqlStore:
 
     def _verify(self, connection: MysqlConnection, ledger: Ledger) -> None:
         stored = self._stored(connection)
-        columns = "`read`, stored, duplicates, bad"
+        columns = ", ".join(quoted(field.name) for field in fields(Ledger))
         rows = run(connection, f"SELECT {columns} FROM {quoted(*self._staged('ledger'))}{self._of_run('ledger')}")  # noqa: S608
         kept = [Ledger(*row) for row in rows]
         if kept != [ledger] or (stored.events, stored.bad_events) != (ledger.stored, ledger.bad):
             raise LedgerError(
                 f"MySQL at {self._settings.address} holds {stored.events:,} events and {stored.bad_events:,} bad "
                 f"events and the ledger {kept}, but the run's ledger is {ledger}"
+            )
+        sessions = self._sum(connection, "visitors", "started")
+        if sessions != self._sessions:
+            raise LedgerError(
+                f"visitors of MySQL at {self._settings.address} counts {sessions:,} sessions, but there are "
+                f"{self._sessions:,}"
             )
         missing = TABLES.keys() - self._loaded.keys()
         if missing:
@@ -277,10 +286,10 @@ class MysqlStore:
     def _swap(self, connection: MysqlConnection) -> None:
         """What is still staged is what is still to be swapped: after a lost answer, nothing or everything is."""
         database, staging = self._settings.database, self._settings.staging
-        staged = tables_in(connection, staging)
+        shown, staged = tables_in(connection, database), tables_in(connection, staging)
         renames = [
             (quoted(database, name), quoted(staging, _OLD + name))
-            for name, comment in tables_in(connection, database).items()
+            for name, comment in shown.items()
             if self._staged(name)[1] in staged or (comment.startswith(OURS) and name not in TABLES)
         ]
         renames += [
@@ -289,6 +298,15 @@ class MysqlStore:
         drop(connection, staging, [name for name in staged if name.startswith(_OLD)])
         if renames:
             run(connection, "RENAME TABLE " + ", ".join(f"{before} TO {after}" for before, after in renames))
+        elif "runs" not in shown or not run(
+            connection,
+            f"SELECT 1 FROM {quoted(database, 'runs')} WHERE run = %s",  # noqa: S608 - our own name
+            self._running.id,
+        ):
+            raise StoreError(
+                f"MySQL at {self._settings.address} has lost what this run loaded: another run has cleared "
+                f"{staging} while the connection was gone. It shows the run before; run again"
+            )
 
     def _drop_staged(self, connection: MysqlConnection) -> None:
         drop_all(connection, self._settings.staging)

@@ -19,6 +19,7 @@ from app.analytics.facts import UNCATEGORISED
 from app.analytics.questions.bought_together import UNBRANDED
 from app.batch.duck_engine import duck_engine
 from app.batch.duck_facts import folder_of
+from app.batch.errors import BatchError
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested
 from app.batch.parts import Part
@@ -80,20 +81,33 @@ _FIRST: Final = f"""
 """  # noqa: S608 - our own names
 
 
-def sum_up(tasks: Tasks, ingested: Ingested, run: str, folder: Folder) -> list[str]:
-    """Make files of rows for the tables below a folder, each in a folder of the table's name; the names of the tables.
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """What was made: the names of the tables, and how many sessions `visitors` is of."""
 
-    The run's facts are made before. Raises OSError and BatchError as `Tasks.run` does.
+    tables: tuple[str, ...]
+    sessions: int
+
+
+def sum_up(tasks: Tasks, ingested: Ingested, run: str, folder: Folder) -> Summed:
+    """Make files of rows for the tables below a folder, each in a folder of the table's name.
+
+    Raises:
+        BatchError: the run's facts were not made before, or as `Tasks.run` does.
+        OSError: a file cannot be read or written.
     """
     source = ingested.folder
     parts = [part for part in ingested.parts if part.events]
+    sessions = source.below(_SESSIONS).names()
+    if parts and not sessions:
+        raise BatchError(f"the run has no {_SESSIONS}: make its facts before it is loaded into MySQL")
     tasks.run(lambda part: _sum_part(part, source, folder), parts)
-    tasks.run(lambda name: _count_sessions(name, source, folder), source.below(_SESSIONS).names())
+    counted = tasks.run(lambda name: _count_sessions(name, source, folder), sessions)
     tasks.run(lambda name: _count_bad(name, source, folder), source.below("bad_events").names())
     made = [Made(ACTIVITY, share, tasks.at_once) for share in range(tasks.at_once)]
     made += [Made(table, 0, 1) for table in (VISITORS, BAD_EVENT_COUNTS, BAD_EVENTS)]
     tasks.run(lambda one: one.write(folder, run), made)
-    return list(_WHOLE)
+    return Summed(tuple(_WHOLE), sum(counted))
 
 
 def _sum_part(part: Part, source: Folder, target: Folder) -> Iterator[int]:

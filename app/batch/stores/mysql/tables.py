@@ -4,6 +4,7 @@ Answers have the columns of their questions. Beside them are events by hour, whi
 did, and bad events. `history` tables keep the runs before; all others are made anew by each run.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +30,7 @@ _LONG_BYTES: Final = "MEDIUMBLOB"
 _SHORT: Final = frozenset({"event_type", "segment", "reason", "field", "run", "table_name", "store"})
 """Columns of few characters each; all other text may be as long as a row."""
 
+_FIRST_WITH_BYTES: Final = (8, 0, 17)
 _KEY_TYPES: Final = (pa.types.is_date, pa.types.is_integer, pa.types.is_timestamp)
 _LONGEST_COMMENT: Final = 1024
 
@@ -55,9 +57,16 @@ class Table:
 def collation_of(version: str) -> str:
     """The collation of a server, by its version, that keeps apart whatever differs in a byte.
 
-    The plain utf8mb4_bin takes no notice of spaces at the end; those that do have other names on each server.
+    The plain utf8mb4_bin takes no notice of spaces at the end; those that do have other names on each server. MySQL
+    before 8.0.17 has none: there, texts that Unicode says are the same text (é in one character or in two) are one.
     """
-    return "utf8mb4_nopad_bin" if "mariadb" in version.lower() else "utf8mb4_0900_bin"
+    if "mariadb" in version.lower():
+        return "utf8mb4_nopad_bin"
+    return "utf8mb4_0900_bin" if _numbers(version) >= _FIRST_WITH_BYTES else "utf8mb4_0900_as_cs"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))
 
 
 def _definition(field: pa.Field) -> str:
