@@ -10,12 +10,14 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.text import Text
 
 from app.batch.errors import BatchError
 from app.batch.progress import Progress
@@ -64,6 +66,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     console = Console(stderr=True)
+    try:
+        with _logging_to(console):
+            settings = _settings(given)
+            result = run_batch(settings, make_stores(settings, settings.stores), Progress(console))
+    except BatchError as error:
+        _tell(console, "error:", str(error))
+        return error.exit_code
+    except LedgerError as error:
+        _tell(console, "error:", str(error))
+        return LEDGER_EXIT
+    except KeyboardInterrupt:
+        console.print("interrupted; the store is as it was before")
+        return INTERRUPTED_EXIT
+    _report(result, settings, as_json=given.json)
+    for store, why in result.not_loaded.items():
+        _tell(console, "not loaded:", f"{store}: {why}")
+    if result.ledger_failed:
+        return LEDGER_EXIT
+    return NOT_LOADED_EXIT if result.not_loaded else 0
+
+
+@contextmanager
+def _logging_to(console: Console) -> Iterator[None]:
+    """Show log messages there. Were the handler left to the end of the interpreter, DuckDB would complain of it."""
     handler = RichHandler(console=console, show_path=False)
     # Py4J logs each lost connection there, with a stack trace, and raises an error for it besides.
     handler.addFilter(lambda record: record.name != "root")
@@ -71,23 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for noisy in ("py4j", "google", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
-        settings = _settings(given)
-        result = run_batch(settings, make_stores(settings, settings.stores), Progress(console))
-    except BatchError as error:
-        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
-        return error.exit_code
-    except LedgerError as error:
-        console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
-        return LEDGER_EXIT
-    except KeyboardInterrupt:
-        console.print("interrupted; the store is as it was before")
-        return INTERRUPTED_EXIT
-    _report(result, settings, as_json=given.json)
-    for store, why in result.not_loaded.items():
-        console.print(f"[red]not loaded:[/red] {store}: {why}", highlight=False, soft_wrap=True)
-    if result.ledger_failed:
-        return LEDGER_EXIT
-    return NOT_LOADED_EXIT if result.not_loaded else 0
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+def _tell(console: Console, what: str, message: str) -> None:
+    """Print a message as it is: square brackets in it are no markup."""
+    console.print(Text.assemble((what, "red"), " ", message), soft_wrap=True)
 
 
 def _report(result: Result, settings: Settings, *, as_json: bool) -> None:

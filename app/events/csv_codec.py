@@ -34,7 +34,8 @@ LOCATED_BAD_EVENTS: Final = pa.schema([field for field in BAD_EVENTS if field.na
 class Block:
     """Raw rows as they were read: bytes, where they come from, and the number of the first of them.
 
-    `may_have_header` says that the block begins a file as it stands, so that a header in front of it is no row.
+    `may_have_header` says that the block begins a file as it stands, so that neither a byte order mark in front of it
+    belongs to a row nor a header is one.
     """
 
     data: bytes
@@ -120,8 +121,8 @@ def stored(located: pa.RecordBatch, ingest_time: int) -> pa.RecordBatch:
 
 
 def split_rows(data: bytes, *, may_have_header: bool = False) -> list[bytes]:
-    """The rows of a block, without end of line; a header is left out where there may be one."""
-    if data.startswith(BOM):
+    """The rows of a block, without end of line; a byte order mark and a header are left out where there may be some."""
+    if may_have_header and data.startswith(BOM):
         data = data[len(BOM) :]
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")

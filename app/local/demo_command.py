@@ -77,14 +77,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("Interrupted; everything that was started is stopped.")
         return 130
     except LedgerError as error:
-        console.print(f"[red]{error}")
+        _tell(console, error)
         return LEDGER_EXIT
     except (EventFileError, SettingsError) as error:
-        console.print(f"[red]{error}", highlight=False)
+        _tell(console, error)
         return 2
     except (JobError, BatchError, ServerError, EnvironmentFailed, GoogleAPICallError, OSError) as error:
-        console.print(str(error), style="red", markup=False, highlight=False)
+        _tell(console, error)
         return 1
+
+
+def _tell(console: Console, error: Exception) -> None:
+    """Print it as it is: square brackets in it are no markup."""
+    console.print(str(error), style="red", markup=False, highlight=False)
 
 
 def _run(given: argparse.Namespace, console: Console) -> int:

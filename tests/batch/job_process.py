@@ -93,6 +93,7 @@ def jobs(folder: Path, **environment: str) -> Iterator[Jobs]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        assert "leaked" not in log.read_text(), "what a library says of itself when the process ends"
 
 
 def job_environment() -> dict[str, str]:

@@ -180,6 +180,14 @@ def test_a_header_is_a_row_where_none_can_be() -> None:
     assert decode_blocks([Block(HEADER + b"\n" + GOOD, "a")]).bad.column("raw").to_pylist() == [HEADER]
 
 
+@pytest.mark.parametrize("before", [b"", OTHER + b"\n"])
+@pytest.mark.parametrize("row", [BOM, BOM + GOOD])
+def test_a_byte_order_mark_is_of_a_row_where_no_file_begins_wherever_blocks_are_cut(before: bytes, row: bytes) -> None:
+    decoded = decode_blocks([Block(before + row, "a", 7)])
+    assert decoded.bad.column("raw").to_pylist() == [row]
+    assert decoded.rows == before.count(b"\n") + 1
+
+
 @pytest.mark.parametrize("data", [b"", HEADER, HEADER + b"\n", BOM])
 def test_an_empty_file_or_only_a_header_holds_no_rows(data: bytes) -> None:
     decoded = decode(data, source="test")

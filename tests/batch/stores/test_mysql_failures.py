@@ -123,7 +123,8 @@ def test_a_server_that_is_killed_while_it_loads_holds_each_row_once() -> None:
         store.open(run)
         with killed_and_restarted(server, lambda: is_loading(server)):
             store.write_answer("bot_sessions", many_rows())
-            held = f"SELECT COUNT(*), COUNT(DISTINCT user_id), SUM(user_id) FROM shop_staging.`bot_sessions-{run.id}`"
+            table = f"shop_staging.`bot_sessions-{run.id.lower()}`"
+            held = f"SELECT COUNT(*), COUNT(DISTINCT user_id), SUM(user_id) FROM {table}"
             assert ask(server, held, "root") == [(_MANY, _MANY, _MANY * (_MANY - 1) // 2)]
             store.close()
 
