@@ -3,8 +3,10 @@
     python -m app.batch.schedule --at 03:00 --events gs://shop-events/events/ --staging /data/staging
 
 The first run reads all files; a later one reads those that are new or changed, and adds them. `run_report.py` says what
-is logged of each run, `status.py` what the container's health check sees. With `--dashboards` Grafana's dashboards are
-written at the start and after each run, so that they open on the days that are loaded.
+is logged of each run, `status.py` what the container's health check sees. A run that failed is tried again a little
+later, since stores that start with the machine, or a file that is still being written, come right by themselves. With
+`--dashboards` Grafana's dashboards are written at the start and after each run, so that they open on the days that are
+loaded.
 """
 
 import argparse
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from app.batch.base import read_base
-from app.batch.errors import BatchError
+from app.batch.errors import BatchError, SettingsError
 from app.batch.run_report import report_run
 from app.batch.status import STATUS, Status, write_status
 from app.events.files import EventFileError, describe, expand
@@ -30,6 +32,8 @@ from app.events.generator_command import main as generate
 GENERATED: Final = "generated:"
 """As `--events`, before the number of events to make up."""
 STORES: Final = "mysql,redis,cassandra"
+_AGAIN_AFTER: Final = timedelta(minutes=15)
+_TIMES_AGAIN: Final = 3
 _LOOK_SECONDS: Final = 1
 _PATIENCE_SECONDS: Final = 45
 _SEED: Final = "7"
@@ -47,8 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_status(given.status, Status(pending=given.now))
     _write_dashboards(given, stop)
     begins = datetime.now(UTC) if given.now else next_run(given.at, datetime.now(UTC))
+    code = failures = 0
     while True:
-        _log.info("the next run begins at %s", begins.isoformat(timespec="seconds"))
+        what = f"the run failed (exit code {code}): it is tried again" if failures else "the next run begins"
+        _log.info("%s at %s", what, begins.isoformat(timespec="seconds"))
         if stop.wait(max((begins - datetime.now(UTC)).total_seconds(), 0)):
             return 0
         code = _run(given, stop)
@@ -56,14 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if stop.is_set():
             return 0
         write_status(given.status, Status(pending=False, exit_code=code))
-        begins = next_run(given.at, datetime.now(UTC))
+        failures = failures + 1 if code not in (0, SettingsError.exit_code) else 0
+        begins = next_run(given.at, datetime.now(UTC), failures)
 
 
-def next_run(at: str, now: datetime) -> datetime:
-    """The next time of day `at`, such as 03:00, in UTC."""
+def next_run(at: str, now: datetime, failures: int = 0) -> datetime:
+    """The next time of day `at`, such as 03:00, in UTC; after the first few of several `failures` in turn, soon."""
     hour, minute = map(int, at.split(":"))
     today = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return today if today > now else today + timedelta(days=1)
+    regular = today if today > now else today + timedelta(days=1)
+    return min(regular, now + _AGAIN_AFTER) if 0 < failures <= _TIMES_AGAIN else regular
 
 
 def files_to_read(source: str, staging: str) -> list[str]:

@@ -20,6 +20,7 @@ _EVENTS: Final = "/events"
 _USER: Final = "1099:1099"
 """As in the image; Dataproc wants this number."""
 _START_SECONDS: Final = 60
+_RETRY_SECONDS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,12 @@ class JobArgs:
 
 
 def store_environment(host: pulumi.Input[str] | None = None) -> dict[str, pulumi.Input[str]]:
-    """The variables by which the job finds its stores: all on `host`, or each by its name in their network."""
+    """The variables by which the job finds its stores: all on `host`, or each by its name in their network.
+
+    It waits for them: they start with the machine, as it does.
+    """
     return {
+        **{f"{store.upper()}_RETRY_SECONDS": str(_RETRY_SECONDS) for store in STORES},
         "MYSQL_HOST": host or "mysql",
         "MYSQL_USER": MYSQL_LOADER,
         "REDIS_URL": pulumi.Output.concat(f"redis://{redis.LOADER}@", host or "redis", f":{redis.PORT}/0"),

@@ -86,6 +86,14 @@ def test_a_run_is_each_day_at_its_time(now: str, then: str) -> None:
     assert begins == datetime.fromisoformat(f"{then}T03:00:00").replace(tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("now", "failures", "then"),
+    [("12:00", 1, "12:15"), ("12:00", 3, "12:15"), ("12:00", 4, "03:00"), ("02:50", 1, "03:00")],
+)
+def test_a_run_that_failed_is_tried_again_some_times(now: str, failures: int, then: str) -> None:
+    assert f"{next_run('03:00', datetime.fromisoformat(f'2026-03-01T{now}:00+00:00'), failures):%H:%M}" == then
+
+
 def test_the_first_run_reads_all_files(tmp_path: Path) -> None:
     for name in ("b.csv", "a.csv"):
         (tmp_path / name).write_text("x")
@@ -125,6 +133,7 @@ def test_a_failed_run_is_said_and_seen(tmp_path: Path) -> None:
     with schedule(tmp_path, *given, **variables) as process:
         assert wait_for_a_run(tmp_path, process) == {"pending": False, "exit_code": 4}
         assert check(tmp_path) == 1
+        wait_for_a_line(tmp_path, "exit code 4): it is tried again")
         line = json.loads(stopped(process).splitlines()[-1])
     assert line.pop("seconds") > 0
     assert line == {"severity": "ERROR", "event": "batch_run_finished", "environment": "test", "exit_code": 4}

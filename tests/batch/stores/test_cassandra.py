@@ -302,7 +302,9 @@ def test_tables_of_an_older_version_are_brought_up_to_date(
         for name in ("visits_a", "visits_b"):  # much as they were before the last step
             columns = "user_id bigint, month int, summary frozen<visit_summary>"
             session.ask(f"CREATE TABLE {name} ({columns}, PRIMARY KEY ((user_id, month)))")
-        session.ask(f"INSERT INTO state (name, version) VALUES ('shop', {version})")
+        session.ask(f"INSERT INTO state (name, version, slot, run) VALUES ('shop', {version}, 'a', 'before')")
+    with opened(settings), Shop(settings) as shop, pytest.raises(BatchError, match="nothing is loaded yet"):
+        shop.events_of_user(1)
     load(settings, other[0])
     assert shown(settings) == len(other[1])
     with connected(settings) as session:

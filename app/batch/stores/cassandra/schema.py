@@ -15,6 +15,8 @@ VISITS: Final = "visits"
 SESSIONS: Final = "sessions"
 PRODUCT_DAYS: Final = "product_days"
 BAD_EVENTS: Final = "bad_events"
+DROP: Final = "DROP TABLE"
+"""Begins the statement of a step after which a table is empty."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ TABLES: Final = {
             "user_id": "bigint",
             "started": "timestamp",
             "first_event": "blob",
-            # One value, and not seven columns: each of these takes the server a third of what the row does.
+            # One value, and not seven columns, each of which takes the server time of its own.
             "visit": "frozen<visit>",
         },
         # Not a partition for each user: most would have two rows, and a partition takes the server five times what a
@@ -126,7 +128,7 @@ def _of_both_slots(*names: str) -> tuple[str, ...]:
 
 
 def _dropped(*names: str) -> tuple[str, ...]:
-    return tuple(f"DROP TABLE IF EXISTS {TABLES[name].of(slot)}" for name in names for slot in SLOTS)
+    return tuple(f"{DROP} IF EXISTS {TABLES[name].of(slot)}" for name in names for slot in SLOTS)
 
 
 CREATE_STATE: Final = (

@@ -15,6 +15,7 @@ from cassandra import (
     RequestExecutionException,
     Unauthorized,
     Unavailable,
+    UnresolvableContactPoints,
     WriteFailure,
 )
 from cassandra.auth import PlainTextAuthProvider
@@ -184,6 +185,8 @@ def _plain(error: Exception) -> Exception:
             return CqlError(code, str(error))
     if isinstance(error, OperationTimedOut):
         return TimeoutError(str(error))
+    if isinstance(error, UnresolvableContactPoints):
+        return OSError("no name of CASSANDRA_HOSTS is known to the network")
     if isinstance(error, RequestExecutionException):
         return CqlError(0x1100, str(error))
     if isinstance(error, ErrorMessage):

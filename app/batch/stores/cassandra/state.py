@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.batch.errors import StoreBusyError, StoreError
-from app.batch.stores.cassandra.schema import CREATE_STATE, SLOTS, STATE, STEPS, VERSION
+from app.batch.stores.cassandra.schema import CREATE_STATE, DROP, SLOTS, STATE, STEPS, VERSION
 from app.batch.stores.cassandra.session import Session
 
 _log = logging.getLogger(__name__)
@@ -74,6 +74,8 @@ class State:
     def migrate(self) -> None:
         """Bring the tables to this program's version.
 
+        A step that drops tables first says that nothing is loaded: readers must not take empty tables for answers.
+
         Raises:
             StoreError: they are of a newer one.
         """
@@ -85,6 +87,8 @@ class State:
                 f"knows {VERSION}; load with a newer one, or give this one a CASSANDRA_KEYSPACE of its own"
             )
         for number, statements in enumerate(STEPS[version:], version + 1):
+            if any(statement.startswith(DROP) for statement in statements):
+                self._set("slot = %s, run = %s", [None, None])
             for statement in statements:
                 self._session.ask(statement)
             self._set("version = %s", [number])
