@@ -5,7 +5,10 @@
 
 Uses the standard library alone, and no syntax newer than Python 3.8, so that an old Python gets a message and not a
 syntax error. The environment is `.venv`, made by uv from `requirements.lock`; uv is taken from the machine or put into
-`.cache/uv`. Packages come from where uv's or else pip's own settings say.
+`.cache/uv`. Packages come from where uv's or else pip's own settings say. After a change of those in pyproject.toml:
+
+    uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \\
+        --all-extras -o requirements.lock pyproject.toml
 """
 
 from __future__ import annotations

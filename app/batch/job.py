@@ -22,7 +22,7 @@ from rich.text import Text
 from app.batch.errors import BatchError
 from app.batch.progress import Progress
 from app.batch.run import Result, run_batch
-from app.batch.settings import Settings
+from app.batch.settings import STORE_NAMES, Settings
 from app.batch.stores.registry import make_stores
 from app.events.ledger import LedgerError
 
@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
         "--stores",
         default=",".join(default.stores),
         metavar="NAMES",
-        help="of embedded,mysql,redis,cassandra (embedded)",
+        help=f"of {','.join(STORE_NAMES)} (embedded)",
     )
     parser.add_argument(
         "--staging", metavar="DIR", help="folder or gs:// address for the files of the run and the next (in --out)"

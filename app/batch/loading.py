@@ -66,9 +66,12 @@ class _Lane:
             self.error = error
         except Exception as error:
             # Whatever a client library raises: the other stores must not suffer from it.
-            _log.debug("the store %s failed", self.name, exc_info=True)
+            _log.error("the store %s failed in a way that nobody has foreseen", self.name, exc_info=True)
             first_line = str(error).partition("\n")[0][:_MAX_MESSAGE]
-            self.error = StoreError(f"{type(error).__name__}: {first_line}")
+            self.error = StoreError(
+                f"{type(error).__name__}: {first_line}; where it happened is in the log. Load it again with --add "
+                f"--stores {self.name}"
+            )
             self.error.__cause__ = error
         finally:
             self.seconds += time.monotonic() - began

@@ -25,13 +25,14 @@ from typing import Final
 from app.batch.base import read_base
 from app.batch.errors import BatchError, SettingsError
 from app.batch.run_report import report_run
+from app.batch.settings import SERVER_STORES
 from app.batch.status import STATUS, Status, write_status
 from app.events.files import EventFileError, describe, expand
 from app.events.generator_command import main as generate
 
 GENERATED: Final = "generated:"
 """As `--events`, before the number of events to make up."""
-STORES: Final = "mysql,redis,cassandra"
+STORES: Final = ",".join(SERVER_STORES)
 _AGAIN_AFTER: Final = timedelta(minutes=15)
 _TIMES_AGAIN: Final = 3
 _LOOK_SECONDS: Final = 1

@@ -9,6 +9,9 @@ from typing import Final, Literal, get_args
 from app.batch.errors import SettingsError
 
 StoreName = Literal["embedded", "mysql", "redis", "cassandra"]
+STORE_NAMES: Final[tuple[StoreName, ...]] = get_args(StoreName)
+SERVER_STORES: Final = tuple(name for name in STORE_NAMES if name != "embedded")
+"""The stores in servers of their own."""
 
 _STAGING: Final = ".staging"
 _SIZE: Final = re.compile(r"[1-9]\d*[mg]")
@@ -69,8 +72,8 @@ class Settings:
                 "replace: files can only be replaced where files are added to a run (--add)",
             ),
             (
-                bool(self.stores) and set(self.stores) <= set(get_args(StoreName)),
-                f"stores: {','.join(self.stores)!r} has others than {', '.join(get_args(StoreName))}",
+                bool(self.stores) and set(self.stores) <= set(STORE_NAMES),
+                f"stores: {','.join(self.stores)!r} has others than {', '.join(STORE_NAMES)}",
             ),
             (len(set(self.stores)) == len(self.stores), f"stores: {','.join(self.stores)!r} names one twice"),
             (

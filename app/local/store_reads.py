@@ -25,7 +25,7 @@ def read_store(name: str, events: Path) -> StoreRead:
     Raises:
         BatchError: it cannot be read.
     """
-    return _READS[name](events)
+    return READS[name](events)
 
 
 def _mysql(_: Path) -> StoreRead:
@@ -93,4 +93,4 @@ def _best_buyer(events: Path) -> tuple[int, int]:
     return rows[0] if rows else (0, 0)
 
 
-_READS: Final[Mapping[str, Callable[[Path], StoreRead]]] = {"mysql": _mysql, "redis": _redis, "cassandra": _cassandra}
+READS: Final[Mapping[str, Callable[[Path], StoreRead]]] = {"mysql": _mysql, "redis": _redis, "cassandra": _cassandra}

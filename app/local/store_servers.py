@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from app.batch.settings import SERVER_STORES
 from app.local.process import Server, ServerError
 from app.local.workspace import workspace
 
-NAMES: Final = ("mysql", "redis", "cassandra")
+NAMES: Final = SERVER_STORES
 
 
 class StoreServer(Protocol):

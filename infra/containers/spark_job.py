@@ -5,6 +5,7 @@ from typing import Final
 
 import pulumi
 
+from app.batch.settings import SERVER_STORES
 from app.batch.stores.mysql.grants import LOADER as MYSQL_LOADER
 from app.dashboards.grafana import DASHBOARD_FOLDER
 from infra.containers import SHOP_FOLDER, cassandra, redis
@@ -15,7 +16,7 @@ from infra.settings.batch import BatchSettings
 DATA: Final = "/data"
 GRAFANA: Final = "/grafana"
 """Where the job writes the dashboards; the image gives them a folder of the job's user."""
-STORES: Final = ("mysql", "redis", "cassandra")
+STORES: Final = SERVER_STORES
 _EVENTS: Final = "/events"
 _USER: Final = "1099:1099"
 """As in the image; Dataproc wants this number."""

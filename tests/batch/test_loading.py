@@ -95,7 +95,9 @@ def test_an_error_that_a_store_does_not_explain_costs_no_other_either(tmp_path: 
     ended = EndedStore(tmp_path / "ended", "write_events", ConnectionResetError(104, "reset by peer"))
     with loading({**stores(tmp_path, "first"), "ended": ended}, Run.begin()) as loads:
         load(loads, staged)
-        assert loads.not_loaded == {"ended": "ConnectionResetError: [Errno 104] reset by peer"}
+        why = loads.not_loaded["ended"]
+        assert why.startswith("ConnectionResetError: [Errno 104] reset by peer; ")
+        assert "--add --stores ended" in why
     assert shows(tmp_path / "first")
 
 

@@ -4,11 +4,26 @@ from pathlib import Path
 import pytest
 
 from app.batch.errors import SettingsError
-from app.batch.settings import Settings
+from app.batch.settings import SERVER_STORES, Settings
 from app.batch.stores.registry import STORES, make_stores
+from app.local.store_reads import READS
+from tests.batch.held import HOLDS, IS_LOADING
 
 SETTINGS = Settings(events=("events.csv",), out=Path("out"))
 SERVERS = {"mysql": "pymysql", "redis": "redis", "cassandra": "cassandra"}
+
+
+def test_each_store_in_a_server_has_what_tests_and_the_demo_need() -> None:
+    for has in (SERVERS, HOLDS, IS_LOADING, READS):
+        assert set(has) == set(SERVER_STORES)
+
+
+def test_a_fault_of_our_own_is_not_taken_for_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [module for module in sys.modules if module.startswith("app.batch.stores.redis")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "app.batch.stores.variables", None)
+    with pytest.raises(ModuleNotFoundError):
+        make_stores(SETTINGS, ["redis"])
 
 
 def test_the_settings_name_every_store_that_there_is() -> None:

@@ -5,17 +5,32 @@ A store takes a run in steps, and shows nothing of it before `commit`:
     open(run) ── write_events ── write_answer (each question) ── write_ledger ── verify ── commit
          └────────────── close, also after an error: the store is as it was before ──────────────┘
 
+`write_ledger` comes once more, even after `verify`, where another store failed meanwhile: the ledger says so. `close`
+comes also where `open` was refused, and then leaves alone what another run is writing.
+
 Every step may be run again, in the same run or in a later one after a crash, and leaves the same content: a store
 writes under a key that the content gives (event_id, question) or into a place of the run that `commit` swaps in.
 
 A run always has all events, also where it reads only some files that it adds to an earlier run: a store takes all of
 them into a new place, and so a day that is added, replaced or taken out needs nothing of its own.
 
-Each store is used by one thread at a time, beside the others. An error of one is no error of the others.
+Each store is used by one thread at a time, beside the others. An error of one is no error of the others. Nobody tries
+a step again for a store: it has to be patient itself with a server that is away for a moment. Within a Spark task
+(`app.batch.tasks`) only BatchError and OSError come back in words.
 
-To add a store: write a module here with these methods and `from_environment()`, which reads addresses and secrets from
-environment variables or files and raises SettingsError where they are missing; name it in `registry.py`; give it an
-extra in pyproject.toml.
+Text may hold any character, also NUL.
+
+To add a store:
+
+1. Write a module here with these methods and `from_environment()`, which reads addresses and secrets from environment
+   variables or files (`variables.py` helps) and raises SettingsError where they are missing.
+2. Name it in `STORES` of `registry.py` and in `StoreName` of `app/batch/settings.py`.
+3. Put the packages that it needs into the extra `batch` of pyproject.toml, and bring requirements.lock up to date with
+   the command in `scripts/_environment.py`.
+4. For the tests and the demo: a server in `app/local/` and a read in `app/local/store_reads.py`; what it holds in
+   `tests/batch/held.py`, by which the tests of whole jobs run on it too. `tests/batch/test_registry.py` says what of
+   these is missing.
+5. To deploy it: a container in `infra/containers/`.
 """
 
 import re
@@ -74,7 +89,8 @@ class Store(Protocol):
 
         A store takes the Parquet files of `ingested.folder` as they are, or the frames `ingested.events(spark)` and
         `ingested.bad_events(spark)`, or where that is enough the facts, which are there as Parquet files in
-        `folder_of(NAME)` and as views of the names in `app.analytics.FACTS`. Nothing passes through the driver.
+        `folder_of(NAME)` of `app.batch.duck_facts` and as views of the names in `app.analytics.FACTS`. Nothing passes
+        through the driver.
         """
 
     def write_answer(self, question: str, answer: pa.Table) -> None:

@@ -23,7 +23,9 @@ def _server(name: str, store: str) -> Callable[[Settings], Store]:
     def make(_: Settings) -> Store:
         try:
             found: Store = getattr(import_module(f"app.batch.stores.{name}"), store).from_environment()
-        except ImportError as error:
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] == "app":
+                raise
             raise SettingsError(
                 f"stores: {name} needs the package {error.name}; install the extra: pip install '.[batch]'"
             ) from error
