@@ -11,6 +11,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.containers.cassandra import cassandra
+from infra.containers.dashboards import dashboards
 from infra.containers.grafana import grafana
 from infra.containers.mysql import mysql
 from infra.containers.redis import redis
@@ -51,6 +52,8 @@ class BatchStackArgs:
     """Grafana's files: text by path in /etc/grafana."""
     job: JobArgs | None
     """The job; None where it runs elsewhere."""
+    dashboard_writer: pulumi.Input[str] | None = None
+    """Where the job runs elsewhere, id of its image on this daemon, to keep Grafana's dashboards up to date."""
     address: pulumi.Input[str] = LOOPBACK
     """The machine's address that the stores' ports are opened on."""
     data_folder: str | None = None
@@ -85,17 +88,19 @@ class BatchStack(pulumi.ComponentResource):
             )
         }
         made = list(stores.values())
-        dashboards = self._dashboards(name).name if args.job else None
+        volume = self._dashboards(name).name if args.job or args.dashboard_writer else None
         shown = self._server(
-            grafana(args.passwords, settings.grafana_memory_mb, args.provisioned, dashboards), LOOPBACK, first=made
+            grafana(args.passwords, settings.grafana_memory_mb, args.provisioned, volume), LOOPBACK, first=made
         )
-        if args.job and dashboards is not None:
-            self._server(spark_job(args.passwords, settings, args.job, dashboards), LOOPBACK, first=made)
+        if args.job and volume is not None:
+            self._server(spark_job(args.passwords, settings, args.job, volume), LOOPBACK, first=made)
+        elif args.dashboard_writer and volume is not None:
+            self._server(dashboards(args.passwords, args.dashboard_writer, volume), LOOPBACK, first=made)
         self.ports = {role: server.port for role, server in (*stores.items(), ("grafana", shown))}
         self.register_outputs({"ports": self.ports})
 
     def _dashboards(self, name: str) -> docker.Volume:
-        """The dashboards, which the job writes and Grafana reads. The job makes them anew, so they are on no disk."""
+        """The dashboards, which Grafana reads. They are made anew again and again, so they are on no disk."""
         return docker.Volume(
             f"{name}-dashboards",
             name=f"{name}-dashboards",

@@ -48,9 +48,10 @@ class CloudBatch(pulumi.ComponentResource):
         self.host = BatchHost(
             f"{name}-host", BatchHostArgs(settings, ground, FOLDERS, args.deletion_protection, address), self._child
         )
+        pulled = self.host.pull(image)
         job = None
         if settings.run_on_host:
-            job = JobArgs(self.host.pull(image), events, place.environment, log_project=place.project)
+            job = JobArgs(pulled, events, place.environment, log_project=place.project)
         self.stack = BatchStack(
             name,
             BatchStackArgs(
@@ -59,6 +60,7 @@ class CloudBatch(pulumi.ComponentResource):
                 passwords=passwords,
                 provisioned=provisioning(),
                 job=job,
+                dashboard_writer=None if job else pulled,
                 address=address or LOOPBACK,
                 data_folder=DATA_FOLDER,
                 machine=self.host.instance,

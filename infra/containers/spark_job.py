@@ -14,11 +14,11 @@ from infra.passwords import Passwords
 from infra.settings.batch import BatchSettings
 
 DATA: Final = "/data"
-GRAFANA: Final = "/grafana"
+GRAFANA_FOLDER: Final = "/grafana"
 """Where the job writes the dashboards; the image gives them a folder of the job's user."""
 STORES: Final = SERVER_STORES
 _EVENTS: Final = "/events"
-_USER: Final = "1099:1099"
+USER: Final = "1099:1099"
 """As in the image; Dataproc wants this number."""
 _START_SECONDS: Final = 60
 _RETRY_SECONDS: Final = 300
@@ -66,7 +66,7 @@ def spark_job(passwords: Passwords, settings: BatchSettings, args: JobArgs, dash
         role="batch-job",
         image=args.image,
         is_pulled=False,
-        user=_USER,
+        user=USER,
         memory_mb=settings.job_memory_mb,
         data_path=DATA,
         command=_command(settings, args),
@@ -78,7 +78,7 @@ def spark_job(passwords: Passwords, settings: BatchSettings, args: JobArgs, dash
         },
         files=[File(f"{SHOP_FOLDER}/{store}", passwords[f"{store}-loader"], is_secret=True) for store in STORES],
         mounts=[Mount(args.folder, _EVENTS)] if args.folder else [],
-        shared=[SharedVolume(dashboards, f"{GRAFANA}/{DASHBOARD_FOLDER}")],
+        shared=[SharedVolume(dashboards, f"{GRAFANA_FOLDER}/{DASHBOARD_FOLDER}")],
         health=HealthCheck(
             ("CMD", "python", "-m", "app.batch.status"),
             start_seconds=patience,
@@ -94,7 +94,7 @@ def _command(settings: BatchSettings, args: JobArgs) -> list[pulumi.Input[str]]:
     if settings.run_at_start:
         command.append("--now")
     command += ["--events", f"{_EVENTS}/*.csv*" if args.folder else args.events]
-    command += ["--staging", f"{DATA}/staging", "--stores", ",".join(STORES), "--dashboards", GRAFANA]
+    command += ["--staging", f"{DATA}/staging", "--stores", ",".join(STORES), "--dashboards", GRAFANA_FOLDER]
     # The other half is for Python, which decodes the rows.
     command += ["--memory", f"{settings.job_memory_mb // 2}m"]
     return command

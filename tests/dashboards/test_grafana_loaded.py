@@ -1,6 +1,10 @@
 """The dashboards open on the days that are in MySQL, whichever these are, and Grafana can read them all the while."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +22,7 @@ from app.local.mysql import MysqlServer, mysql_server
 from app.local.process import LOOPBACK, free_port
 from tests.batch.stores import mysql_loads
 
+ROOT = Path(__file__).resolve().parents[2]
 NOTHING = {"from": "2019-10-01T00:00:00.000Z", "to": "2019-12-01T00:00:00.000Z"}
 
 
@@ -71,6 +76,29 @@ def test_the_dashboards_open_on_exactly_the_days_that_are_loaded(
 
 
 @pytest.mark.integration
+def test_loads_of_other_machines_are_noticed_by_one_who_only_reads(
+    mysql: MysqlServer, spark: Any, tmp_path: Path
+) -> None:
+    reader = {"MYSQL_USER": mysql.grafana.name, "MYSQL_PASSWORD": mysql.grafana.password}
+    command = [sys.executable, "-m", "app.dashboards.grafana", "--out", str(tmp_path), "--loaded", "--every", "0.01"]
+    load(mysql, spark, tmp_path / "one", "2021-02-27 23:59:59")
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **mysql.environment, **reader}) as process:
+        try:
+            wait_until_opened(tmp_path, {"from": "2021-02-27T00:00:00.000Z", "to": "2021-02-28T00:00:00.000Z"})
+            load(mysql, spark, tmp_path / "two", "2022-05-01 12:00:00")
+            wait_until_opened(tmp_path, {"from": "2022-05-01T00:00:00.000Z", "to": "2022-05-02T00:00:00.000Z"})
+        finally:
+            process.kill()
+
+
+def wait_until_opened(out: Path, days: dict[str, str]) -> None:
+    end = time.monotonic() + 60
+    while len(list((out / "dashboards").glob("*.json"))) < 4 or opened(out) != [days]:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+@pytest.mark.integration
 def test_who_is_refused_is_told_so_and_the_dashboards_stay(
     mysql: MysqlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +126,9 @@ def test_without_mysqls_variables_the_command_names_them(
     with pytest.raises(SystemExit):
         main(["--out", str(tmp_path), "--loaded", "--from", "2020-01-01"])
     assert "leave out --from and --to" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--out", str(tmp_path), "--every", "10"])
+    assert "--every goes with --loaded" in capsys.readouterr().err
 
 
 def test_a_file_is_the_old_one_or_the_new_one_and_never_half_of_it(

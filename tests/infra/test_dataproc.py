@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.batch.dataproc_job import _parser
+from app.dashboards.grafana.__main__ import main as write_dashboards
 from tests.infra.declared import Declared, declare_stack
 
 
@@ -94,5 +95,27 @@ def test_who_starts_it_may_do_nothing_else(dataproc: Declared) -> None:
     assert role.inputs["permissions"] == ["dataproc.batches.create"]
 
 
-def test_no_job_runs_on_the_machine(dataproc: Declared) -> None:
-    assert "dev-batch-job" not in {one.name for one in dataproc.all("docker:index/container:Container")}
+def test_no_job_runs_on_the_machine_but_what_keeps_the_dashboards_up_to_date(dataproc: Declared) -> None:
+    containers = {one.name: one.inputs for one in dataproc.all("docker:index/container:Container")}
+    assert set(containers) == {"dev-cassandra", "dev-redis", "dev-mysql", "dev-grafana", "dev-dashboards"}
+    writes, reads = containers["dev-dashboards"], containers["dev-grafana"]
+    (written,), (read,) = (
+        [volume for volume in one["volumes"] if volume.get("volumeName") == "dev-batch-dashboards"]
+        for one in (writes, reads)
+    )
+    assert (written.get("readOnly", False), read["readOnly"]) == (False, True)
+    assert "MYSQL_USER=grafana" in writes["envs"]
+    _parser_of_dashboards(writes["command"][3:])
+
+
+def _parser_of_dashboards(arguments: list[str]) -> None:
+    """The command line is one that the program takes: it gets as far as asking for MySQL's address."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MYSQL_HOST", raising=False)
+        patch.setattr("time.sleep", _ended)
+        with pytest.raises(StopIteration):
+            write_dashboards(arguments)
+
+
+def _ended(_: float) -> None:
+    raise StopIteration

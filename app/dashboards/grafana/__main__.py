@@ -8,6 +8,7 @@ import argparse
 import logging
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +28,8 @@ password for each store's user from a file (--passwords). It needs the plugins r
 hadesarchitect-cassandra-datasource.
 
 --loaded writes the dashboards alone, for a Grafana that has the other files and may run: it takes them over by itself.
-MySQL's variables are those of the batch job.
+MySQL's variables are those of the batch job. With --every it does so again and again until it is stopped, for loads
+from other machines; an error is then told, and costs one turn.
 
 exit codes: 0 written; 1 the folder cannot be written; 2 wrong arguments or variables; 8 MySQL cannot be read
 """
@@ -59,9 +61,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="write the dashboards alone, to open on the days that are in MySQL (MYSQL_HOST, ...)",
     )
+    parser.add_argument("--every", type=_minutes, metavar="MINUTES", help="with --loaded: write again so often")
     given = parser.parse_args(arguments)
     if given.loaded and (given.first or given.last):
         parser.error("--loaded takes the days from MySQL; leave out --from and --to")
+    if given.every and not given.loaded:
+        parser.error("--every goes with --loaded")
+    code = _write(given, parser)
+    while given.every:
+        time.sleep(given.every * 60)
+        _write(given, parser)
+    return code
+
+
+def _write(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Write once; the exit code."""
     try:
         write_files(_files(given, os.environ), given.out)
     except ValueError as error:
@@ -90,6 +104,13 @@ def _loaded(environment: Mapping[str, str]) -> Period | None:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     return loaded_period(MysqlSettings.from_environment(environment))
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not minutes > 0:
+        raise ValueError
+    return minutes
 
 
 def _day(text: str) -> datetime:
