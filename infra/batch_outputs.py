@@ -29,7 +29,11 @@ def cloud_batch_outputs(place: Place, batch: CloudBatch, port_offset: int) -> No
                 f"--secret={place.name('grafana-admin')}"
             ),
             "login": login,
-            "jobLog": pulumi.Output.concat(login, f" --command='docker logs --tail=100 {place.name('batch-job')}'"),
+            "jobLog": (
+                f"gcloud dataproc batches list --project={place.project} --region={place.region}"
+                if batch.dataproc
+                else pulumi.Output.concat(login, f" --command='docker logs --tail=100 {place.name('batch-job')}'")
+            ),
             "machine": pulumi.Output.concat(
                 f"{_CONSOLE}/compute/instancesDetail/zones/{place.zone}/instances/", host, f"?project={place.project}"
             ),

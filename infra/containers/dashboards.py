@@ -10,6 +10,7 @@ from infra.containers import SHOP_FOLDER
 from infra.containers.spark_job import GRAFANA_FOLDER, USER
 from infra.containers.spec import File, HealthCheck, SharedVolume, Spec
 from infra.passwords import Passwords
+from infra.settings.batch import DASHBOARDS_MEMORY_MB
 
 _EVERY_MINUTES: Final = 10
 _PASSWORD: Final = f"{SHOP_FOLDER}/mysql"
@@ -24,7 +25,7 @@ def dashboards(passwords: Passwords, image: pulumi.Input[str], volume: pulumi.In
         image=image,
         is_pulled=False,
         user=USER,
-        memory_mb=512,
+        memory_mb=DASHBOARDS_MEMORY_MB,
         command=[
             *("python", "-m", "app.dashboards.grafana", "--out", GRAFANA_FOLDER),
             *("--loaded", "--every", str(_EVERY_MINUTES)),

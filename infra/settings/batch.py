@@ -12,6 +12,8 @@ from infra.settings.rules import choice, integer, optional, several, switch, tex
 GENERATED: Final = "generated:"
 """Before the number of events that the job makes up."""
 _GB_PER_CORE: Final = {"standard": 4, "highmem": 8, "highcpu": 1}
+DASHBOARDS_MEMORY_MB: Final = 512
+"""Of what keeps the dashboards up to date where the job runs elsewhere."""
 _SYSTEM_MB: Final = 1024
 """What a machine needs beside its containers."""
 
@@ -80,7 +82,7 @@ class BatchSettings:
     def containers_mb(self) -> int:
         """Memory of all containers [MiB]."""
         stores = self.cassandra_memory_mb + self.redis_memory_mb + self.mysql_memory_mb + self.grafana_memory_mb
-        return stores + (self.job_memory_mb if self.run_on_host else 0)
+        return stores + (self.job_memory_mb if self.run_on_host else DASHBOARDS_MEMORY_MB)
 
     def problems(self, key: str) -> Iterator[Problem]:
         """Say that there are no events to read, or more memory is given than there is."""

@@ -25,7 +25,7 @@ def test_the_base_is_pinned_and_the_user_is_not_root() -> None:
 
 def test_no_secret_and_no_whole_repository_is_copied() -> None:
     copied = re.findall(r"^COPY (.*)$", DOCKERFILE, re.MULTILINE)
-    assert copied == ["pyproject.toml requirements.lock /tmp/build/", "--chown=1099:1099 app /opt/shop/app"]
+    assert copied == ["pyproject.toml requirements.lock /tmp/build/", "--chmod=0755 app /opt/shop/app"]
 
 
 def test_uv_is_taken_from_the_lock_with_its_hashes(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from app.batch.base import Base, Source, write_base
 from app.batch.errors import BatchError
-from app.batch.schedule import files_to_read, next_run
+from app.batch.schedule import after_a_run, files_to_read, next_run
 from app.batch.status import main
 from app.events.csv_codec import HEADER
 from app.local.mysql import mysql_server
@@ -88,10 +88,11 @@ def test_a_run_is_each_day_at_its_time(now: str, then: str) -> None:
 
 @pytest.mark.parametrize(
     ("now", "failures", "then"),
-    [("12:00", 1, "12:15"), ("12:00", 3, "12:15"), ("12:00", 4, "03:00"), ("02:50", 1, "03:00")],
+    [("12:00", 0, "03:00"), ("12:00", 1, "12:15"), ("12:00", 3, "12:15"), ("12:00", 4, "03:00"), ("02:50", 1, "03:00")],
 )
-def test_a_run_that_failed_is_tried_again_some_times(now: str, failures: int, then: str) -> None:
-    assert f"{next_run('03:00', datetime.fromisoformat(f'2026-03-01T{now}:00+00:00'), failures):%H:%M}" == then
+def test_a_run_that_failed_is_tried_again_some_times_a_day(now: str, failures: int, then: str) -> None:
+    begins, counted = after_a_run("03:00", datetime.fromisoformat(f"2026-03-01T{now}:00+00:00"), failures)
+    assert (f"{begins:%H:%M}", counted) == (then, 0 if then == "03:00" else failures)
 
 
 def test_the_first_run_reads_all_files(tmp_path: Path) -> None:

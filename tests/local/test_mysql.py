@@ -122,6 +122,26 @@ def test_a_machine_without_a_server_is_told_what_to_do(tmp_path: Path, monkeypat
         get_mysql_program(Maker.MYSQL)
 
 
+def test_a_program_that_may_only_be_in_the_systems_folders_is_run_by_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "profiles").mkdir()
+    program = tmp_path / "bin" / "mysqld"
+    program.write_text("#!/bin/sh\necho mysqld Ver 8.4.3 for Linux\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/bin:/usr/bin")
+    monkeypatch.setattr(mysql_program, "_SYSTEM_FOLDERS", ())
+    monkeypatch.setattr(mysql_program, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(mysql_program, "_APPARMOR", tmp_path / "profiles")
+    assert find_mysql_program(Maker.MYSQL) == MysqlProgram(program, Maker.MYSQL)
+    (tmp_path / "profiles" / str(program)[1:].replace("/", ".")).touch()
+    copy = MysqlProgram(tmp_path / "cache" / "unconfined" / "mysqld", Maker.MYSQL, tmp_path)
+    assert find_mysql_program(Maker.MYSQL) == copy
+    assert f"--basedir={tmp_path}" in copy.install_command([], tmp_path / "data")
+    assert subprocess.run([copy.program], capture_output=True, check=True).stdout
+
+
 def test_a_program_that_does_not_run_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.setattr(mysql_program, "_SYSTEM_FOLDERS", ())

@@ -1,4 +1,4 @@
-"""The tables' definitions, read as MySQL's own SQL, since no MySQL server can be had from a registry."""
+"""The tables' definitions, read as MySQL's own SQL, and the users' rights."""
 
 import os
 import subprocess

@@ -1,5 +1,6 @@
 """A connection to the MySQL server, and what its errors mean for a run."""
 
+import socket
 import ssl
 from typing import Any, Final, TypeAlias
 
@@ -14,7 +15,9 @@ MysqlConnection: TypeAlias = Connection
 """An open connection; each statement is a transaction of its own unless one is begun."""
 
 _CONNECT_SECONDS: Final = 10
-_SILENT_SECONDS: Final = 1800
+_LONGEST_SILENCE: Final = 86_400
+# What is between forgets a connection on which nothing passes, a firewall of Google Cloud after ten minutes.
+_KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30}
 # Numbers of errors, the client's and both servers': see "Error Messages and Common Problems" in MySQL's manual and
 # "MariaDB Error Codes".
 _PASSING: Final = frozenset(
@@ -44,6 +47,7 @@ _PASSING: Final = frozenset(
 _REFUSED: Final = frozenset({1045, 1698, 1862, 3118})
 _FORBIDDEN: Final = frozenset({1044, 1142, 1227, 1370})
 _FULL: Final = frozenset({1021, 1114, 1878})
+_NO_TABLE: Final = 1146
 _NO_LOCAL_FILES: Final = frozenset({1148, 3948, 4166})
 _SIGN_OF_DISTRUST: Final = "CERTIFICATE_VERIFY_FAILED"
 _SIGNS_OF_FULL: Final = ("No space left", "errno: 28", "Errcode: 28", "error 28")
@@ -67,12 +71,14 @@ def connect(settings: MysqlSettings) -> MysqlConnection:
     )
     # A server may take its time for an answer, but not for letting in; the client has one name for both.
     connection._read_timeout = connection._write_timeout = settings.timeout_seconds
-    # A table that readers hold is waited for, not for a day as the server would; and a client whose machine is gone
-    # keeps its lock for as long as the server waits for a word of it.
+    for option, seconds in _KEEP_ALIVE.items():
+        if hasattr(socket, option):
+            connection._sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+    # A table that readers hold is waited for, not for a day as the server would; while Spark works, nothing is asked.
     run(
         connection,
         "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
-        f"lock_wait_timeout = {wait}, innodb_lock_wait_timeout = {wait}, wait_timeout = {_SILENT_SECONDS}",
+        f"lock_wait_timeout = {wait}, innodb_lock_wait_timeout = {wait}, wait_timeout = {_LONGEST_SILENCE}",
     )
     return connection
 
@@ -118,6 +124,8 @@ def explained(error: pymysql.Error, settings: MysqlSettings) -> BatchError:
             f"{where} does not let the user {settings.user!r} do this ({what}); give the rights that "
             "`python -m app.batch.stores.mysql.grants` prints"
         )
+    if number(error) == _NO_TABLE:
+        return lost(settings)
     if number(error) in _NO_LOCAL_FILES:
         return StoreError(f"{where} takes no LOAD DATA LOCAL ({what}); start it with local_infile=ON")
     if is_passing(error):
@@ -128,6 +136,14 @@ def explained(error: pymysql.Error, settings: MysqlSettings) -> BatchError:
     return StoreError(
         f"{where} failed: {what} (error {number(error)}). It still shows the run before; see the server's log, mend "
         "what it names, and run again"
+    )
+
+
+def lost(settings: MysqlSettings) -> StoreError:
+    """The error of a run whose tables another run has cleared."""
+    return StoreError(
+        f"MySQL at {settings.address} has lost what this run loaded: another run has cleared {settings.staging} while "
+        "the connection was gone. It shows the run before; run again"
     )
 
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 import pyarrow as pa
 import pymysql
 
-from app.batch.errors import BatchError, StoreError
+from app.batch.errors import BatchError
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested
 from app.batch.stores import Run, Stored
 from app.batch.stores.mysql.load import load, load_files
 from app.batch.stores.mysql.schema import check_server, copy_history, drop, drop_all, make_databases, tables_in
-from app.batch.stores.mysql.server import MysqlConnection, connect, explained, hold_lock, is_passing, quoted, run
+from app.batch.stores.mysql.server import MysqlConnection, connect, explained, hold_lock, is_passing, lost, quoted, run
 from app.batch.stores.mysql.settings import MysqlSettings
 from app.batch.stores.mysql.sums import sum_up
 from app.batch.stores.mysql.tables import OURS, TABLES, Table, collation_of
@@ -295,18 +295,17 @@ class MysqlStore:
         renames += [
             (quoted(*self._staged(name)), quoted(database, name)) for name in TABLES if self._staged(name)[1] in staged
         ]
+        missing = [name for name in TABLES if self._staged(name)[1] not in staged]
+        if missing and (len(missing) < len(TABLES) or not self._shows(connection, shown)):
+            raise lost(self._settings)
         drop(connection, staging, [name for name in staged if name.startswith(_OLD)])
         if renames:
             run(connection, "RENAME TABLE " + ", ".join(f"{before} TO {after}" for before, after in renames))
-        elif "runs" not in shown or not run(
-            connection,
-            f"SELECT 1 FROM {quoted(database, 'runs')} WHERE run = %s",  # noqa: S608 - our own name
-            self._running.id,
-        ):
-            raise StoreError(
-                f"MySQL at {self._settings.address} has lost what this run loaded: another run has cleared "
-                f"{staging} while the connection was gone. It shows the run before; run again"
-            )
+
+    def _shows(self, connection: MysqlConnection, shown: Collection[str]) -> bool:
+        """Whether readers see this run, or one after it."""
+        runs = quoted(self._settings.database, "runs")
+        return "runs" in shown and bool(run(connection, f"SELECT 1 FROM {runs} WHERE run = %s", self._running.id))  # noqa: S608
 
     def _drop_staged(self, connection: MysqlConnection) -> None:
         drop_all(connection, self._settings.staging)
