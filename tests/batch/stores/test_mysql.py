@@ -238,9 +238,9 @@ def test_a_run_may_be_silent_for_longer_than_servers_and_firewalls_wait(server: 
 
 
 def test_an_answer_may_take_longer_than_letting_in(server: MysqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(connecting, "_CONNECT_SECONDS", 4)
     connection = connecting.connect(settings_of(server))
-    assert connecting.run(connection, "SELECT SLEEP(2)") == [(0,)]
+    assert connecting.run(connection, "SELECT SLEEP(5)") == [(0,)]
     connection.close()
 
 
