@@ -205,8 +205,8 @@ def test_a_run_whose_tables_another_one_cleared_is_not_taken_for_shown(
     try:
         fill(first, spark, named)
         first.verify(named.ledger)
-        assert first._connection
-        ask(server, f"KILL {first._connection.thread_id()}", "root")
+        assert first._session.connection
+        ask(server, f"KILL {first._session.connection.thread_id()}", "root")
         second.open(Run.begin())
         second.close()
         with pytest.raises(StoreError, match="has lost what this run loaded"):
@@ -225,9 +225,9 @@ def test_a_run_may_be_silent_for_longer_than_servers_and_firewalls_wait(server: 
     first, second = MysqlStore(settings_of(server)), MysqlStore(settings_of(server))
     try:
         first.open(Run.begin())
-        assert first._connection
+        assert first._session.connection
         if hasattr(socket, "TCP_KEEPIDLE"):
-            assert first._connection._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 600
+            assert first._session.connection._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 600
         time.sleep(4)
         with pytest.raises(StoreBusyError):
             second.open(Run.begin())

@@ -296,8 +296,8 @@ def test_an_encrypted_connection_checks_the_servers_certificate(certificates: Pa
     with mysql_server(options=options) as server:
         store = MysqlStore(settings_of(server, tls_ca=str(certificates / "ca.pem")))
         store.open(Run.begin())
-        assert store._connection
-        with store._connection.cursor() as cursor:
+        assert store._session.connection
+        with store._session.connection.cursor() as cursor:
             cursor.execute("SHOW STATUS LIKE 'Ssl_version'")
             assert "TLSv1" in str(cursor.fetchall())
         store.write_answer("event_types", QUESTIONS["event_types"].schema.empty_table())

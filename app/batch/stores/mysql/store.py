@@ -3,11 +3,11 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import pyarrow as pa
 import pymysql
@@ -18,7 +18,8 @@ from app.batch.ingest import Ingested
 from app.batch.stores import Run, Stored
 from app.batch.stores.mysql.load import load, load_files
 from app.batch.stores.mysql.schema import check_server, copy_history, drop, drop_all, make_databases, tables_in
-from app.batch.stores.mysql.server import MysqlConnection, connect, explained, hold_lock, is_passing, lost, quoted, run
+from app.batch.stores.mysql.server import MysqlConnection, lost, quoted, run
+from app.batch.stores.mysql.session import Session
 from app.batch.stores.mysql.settings import MysqlSettings
 from app.batch.stores.mysql.sums import sum_up
 from app.batch.stores.mysql.tables import OURS, TABLES, Table, collation_of
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _log = logging.getLogger(__name__)
-_T = TypeVar("_T")
-_FIRST_WAIT_SECONDS: Final = 0.5
-_LONGEST_WAIT_SECONDS: Final = 8.0
-_LOCK_SECONDS: Final = 10
 _OLD: Final = "old-"
 
 
@@ -50,9 +47,8 @@ class MysqlStore:
     def __init__(self, settings: MysqlSettings) -> None:
         """Use the server that the settings name."""
         self._settings = settings
-        self._connection: MysqlConnection | None = None
+        self._session = Session(settings)
         self._run: Run | None = None
-        self._is_new = True
         self._loaded: dict[str, _Loaded] = {}
         self._sessions = 0
 
@@ -69,10 +65,10 @@ class MysqlStore:
             StoreBusyError: another run is writing.
         """
         self._run = run
-        self._is_new = True
+        self._session = Session(self._settings)
         self._loaded = {}
         self._sessions = 0
-        self._try("opened", self._clear)
+        self._session.do("opened", self._clear)
 
     def write_events(self, spark: "SparkSession", ingested: Ingested) -> Stored:
         """Load events by hour, sessions by 5 minutes, and bad events by reason, from the executors."""
@@ -87,8 +83,8 @@ class MysqlStore:
                 began = time.monotonic()
         finally:
             folder.remove()
-        self._try("filled", self._write_brands)
-        return self._try("counted", self._stored)
+        self._session.do("filled", self._write_brands)
+        return self._session.do("counted", self._stored)
 
     def write_answer(self, question: str, answer: pa.Table) -> None:
         """Load it into a table of the question's name."""
@@ -106,29 +102,27 @@ class MysqlStore:
         self._load_history("sources", sources)
         self._load_history("loads", loads)
         self._load_history("not_loaded", [{**name, "store": store, "error": e} for store, e in not_loaded.items()])
-        self._load_history("runs", [name | self._try("asked", self._times) | self._rates(ledger)])
+        self._load_history("runs", [name | self._session.do("asked", self._times) | self._rates(ledger)])
 
     def verify(self, ledger: Ledger) -> None:
         """Count what the tables of the run hold, and read the ledger back."""
-        self._try("counted", lambda connection: self._verify(connection, ledger))
+        self._session.do("counted", lambda connection: self._verify(connection, ledger))
 
     def commit(self) -> None:
         """Swap the tables of the run in, all in one statement, and drop those of the run before."""
-        self._try("swapped", self._swap)
+        self._session.do("swapped", self._swap)
         try:
-            self._try("cleared", self._drop_staged)
+            self._session.do("cleared", self._drop_staged)
         except BatchError as error:  # readers have the run already
             _log.warning("tables of the run before are left to the next run to drop: %s", error)
 
     def close(self) -> None:
         """Drop what was not swapped in, and let other runs in."""
-        connection, self._connection = self._connection, None
-        if connection is None:
+        if self._session.connection is None:
             return
         with suppress(pymysql.Error):  # a run that opens the store drops it too
-            drop_all(connection, self._settings.staging)
-        with suppress(pymysql.Error):
-            connection.close()
+            self._drop_staged(self._session.connection)
+        self._session.disconnect()
         self._run = None
 
     @property
@@ -136,44 +130,6 @@ class MysqlStore:
         if self._run is None:
             raise BatchError("the store is not open")
         return self._run
-
-    def _try(self, what: str, step: Callable[[MysqlConnection], _T]) -> _T:
-        """Do a step that may be done again, and again while the server does not answer, for as long as is set."""
-        deadline: float | None = None
-        wait = _FIRST_WAIT_SECONDS
-        while True:
-            try:
-                return step(self._connected())
-            except pymysql.Error as error:
-                now = time.monotonic()
-                deadline = deadline or now + self._settings.retry_seconds
-                self._disconnect()
-                if not is_passing(error) or now + wait > deadline:
-                    raise explained(error, self._settings) from error
-                _log.warning(
-                    "MySQL at %s could not be %s (%s); trying again", self._settings.address, what, error.args[-1]
-                )
-            time.sleep(wait)
-            wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
-
-    def _connected(self) -> MysqlConnection:
-        """The connection that holds the lock, made anew where it was lost."""
-        if self._connection is None:
-            connection = connect(self._settings)
-            try:
-                # The lost connection's lock is let go of when the server notices the loss.
-                hold_lock(connection, self._settings, wait_seconds=0 if self._is_new else _LOCK_SECONDS)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection, self._is_new = connection, False
-        return self._connection
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(pymysql.Error):
-                connection.close()
 
     def _clear(self, connection: MysqlConnection) -> None:
         check_server(connection, self._settings)
@@ -185,7 +141,7 @@ class MysqlStore:
             self._prepare(connection, TABLES[table])
             return load_files(tasks, self._settings, self._staged(table), folder)
 
-        rows = self._try("loaded", step)
+        rows = self._session.do("loaded", step)
         self._loaded[table] = _Loaded(rows, time.monotonic() - began)
 
     def _load_rows(self, table: str, rows: pa.Table) -> None:
@@ -194,7 +150,7 @@ class MysqlStore:
             return load(connection, self._staged(table), rows.to_batches())
 
         began = time.monotonic()
-        count = self._try("loaded", step)
+        count = self._session.do("loaded", step)
         self._loaded[table] = _Loaded(count, time.monotonic() - began)
 
     def _load_history(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
