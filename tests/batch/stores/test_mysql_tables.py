@@ -62,7 +62,7 @@ def test_the_grants_of_a_server_are_printed_with_passwords_from_the_environment(
     given = {"MYSQL_PASSWORD": "one", "GRAFANA_MYSQL_PASSWORD": "two", "MYSQL_TLS_CA": "ca.pem"}
     printed = subprocess.run(command, cwd=root, env=plain | given, capture_output=True, text=True, check=True).stdout
     assert "ALTER USER 'loader'@'%' IDENTIFIED BY 'one' REQUIRE SSL;\n" in printed
-    assert "ALTER USER 'grafana'@'%' IDENTIFIED BY 'two' REQUIRE NONE;\n" in printed
+    assert "ALTER USER 'grafana'@'%' IDENTIFIED BY 'two' REQUIRE SSL;\n" in printed
     refused = subprocess.run(command, cwd=root, env=plain, capture_output=True, text=True)
     assert refused.returncode == 2
     assert "MYSQL_PASSWORD and GRAFANA_MYSQL_PASSWORD" in refused.stderr

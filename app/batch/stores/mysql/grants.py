@@ -37,7 +37,7 @@ def grants_sql(
     """Statements without end that make both databases and users with only the rights they need.
 
     They may be run again, and then set the passwords anew. One line each, as `init-file` of the server wants them. With
-    `tls_required` the loader comes by TLS or not at all; how Grafana connects is set in its data source.
+    `tls_required` users come by TLS or not at all: Grafana's data source has to be told so then.
     """
     staging = database + STAGING_SUFFIX
     statements = [
@@ -49,7 +49,7 @@ def grants_sql(
     ]
     if grafana:
         statements += [
-            *_user(grafana, tls_required=False),
+            *_user(grafana, tls_required=tls_required),
             f"GRANT {_READER_RIGHTS} ON {_pattern(database)}.* TO {_text(grafana.name)}@'%'",
         ]
     return statements
