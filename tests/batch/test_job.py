@@ -168,10 +168,14 @@ def test_files_cannot_be_added_where_there_is_no_run_before(job: Jobs, files: li
 
 def test_a_missing_file_changes_nothing(job: Jobs, done: Path, files: list[Path]) -> None:
     before = (done / "latest").readlink()
-    outcome = job.run("--events", files[0], "/no/[/such]/[old]file.csv", "--out", done)
-    assert outcome.code == 4
-    assert "no file matches /no/[/such]/[old]file.csv" in outcome.said
-    assert (done / "latest").readlink() == before
+    for path, said in (
+        ("/no/such/file.csv", "/no/such/file.csv does not exist"),
+        ("/no/[/such]/[old]file.csv", "no file matches /no/[/such]/[old]file.csv"),
+    ):
+        outcome = job.run("--events", files[0], path, "--out", done)
+        assert outcome.code == 4
+        assert said in outcome.said
+        assert (done / "latest").readlink() == before
 
 
 def test_a_damaged_file_changes_nothing(job: Jobs, done: Path, files: list[Path], tmp_path: Path) -> None:

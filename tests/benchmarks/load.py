@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from app.batch.settings import SERVER_STORES
 from app.local.java import get_java
-from app.local.store_servers import NAMES, store_servers
+from app.local.store_servers import store_servers
 from tests.benchmarks.machine import described
 from tests.benchmarks.spark_job import measure_job, write_events
 
@@ -27,7 +28,7 @@ def run(rows: int = ROWS) -> dict[str, Any]:
         with store_servers() as servers:
             if servers.missing:
                 raise AssertionError(f"servers are missing: {servers.missing}")
-            stores = ",".join(("embedded", *NAMES))
+            stores = ",".join(("embedded", *SERVER_STORES))
             job = measure_job(
                 [*arguments, "--out", str(folder / "out"), "--stores", stores], java | servers.environment
             )

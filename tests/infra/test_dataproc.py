@@ -2,6 +2,7 @@
 
 import base64
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -105,14 +106,14 @@ def test_no_job_runs_on_the_machine_but_what_keeps_the_dashboards_up_to_date(dat
     )
     assert (written.get("readOnly", False), read["readOnly"]) == (False, True)
     assert "MYSQL_USER=grafana" in writes["envs"]
-    _parser_of_dashboards(writes["command"][3:])
+    _is_taken(writes["command"][3:])
 
 
-def _parser_of_dashboards(arguments: list[str]) -> None:
-    """The command line is one that the program takes: it gets as far as asking for MySQL's address."""
+def _is_taken(arguments: list[str]) -> None:
+    """The program takes the command line: it asks for MySQL's address, and waits for its next turn."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MYSQL_HOST", raising=False)
-        patch.setattr("time.sleep", _ended)
+        patch.setattr("app.dashboards.grafana.__main__.time", SimpleNamespace(sleep=_ended))
         with pytest.raises(StopIteration):
             write_dashboards(arguments)
 

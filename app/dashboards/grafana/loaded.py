@@ -8,13 +8,12 @@ from typing import Final
 
 import pymysql
 
-from app.batch.stores.mysql.server import connect, explained, is_passing, number, quoted, run
+from app.batch.stores.mysql.server import NO_TABLE, connect, explained, is_passing, number, quoted, run
 from app.batch.stores.mysql.settings import MysqlSettings
 from app.batch.stores.mysql.tables import ACTIVITY
 from app.dashboards.grafana.layout import Period
 
 _NO_DATABASE: Final = 1049
-_NO_TABLE: Final = 1146
 _WAIT_SECONDS: Final = 2
 
 _log = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ def loaded_period(settings: MysqlSettings) -> Period | None:
             first, last = _times(settings)
             break
         except pymysql.Error as error:
-            if number(error) in (_NO_DATABASE, _NO_TABLE):
+            if number(error) in (_NO_DATABASE, NO_TABLE):
                 return None
             if not is_passing(error) or time.monotonic() + _WAIT_SECONDS > deadline:
                 raise explained(error, settings) from error

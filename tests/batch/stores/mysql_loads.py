@@ -109,12 +109,9 @@ def shown(server: MysqlServer) -> dict[str, list[tuple[Any, ...]]]:
 
 def of(what: Load) -> dict[str, list[tuple[Any, ...]]]:
     """What a run should show, made by DuckDB."""
-    events = f"{what.ingested.folder.root}/events/*/*.parquet"
     bad = f"{what.ingested.folder.root}/bad_events/*.parquet"
     found = {name: in_order(_rows(answer)) for name, answer in what.answers.items()}
-    with duckdb.connect() as database:
-        database.execute("SET TimeZone = 'UTC'")
-        database.execute(f"CREATE VIEW events AS FROM read_parquet('{events}', hive_partitioning = false)")
+    with events_of(what.ingested) as database:
         asked = {
             "activity": """
                 SELECT date_trunc('hour', event_time)::TIMESTAMP AS time, row_number() OVER (PARTITION BY time
@@ -126,11 +123,7 @@ def of(what: Load) -> dict[str, list[tuple[Any, ...]]]:
             "brands": """
                 SELECT coalesce(brand, 'unbranded'), count(*), count(*) FILTER (event_type = 'purchase'),
                     coalesce(sum(price) FILTER (event_type = 'purchase'), 0) FROM events GROUP BY 1""",
-            "visitors": f"""
-                SELECT to_timestamp(bucket * 300)::TIMESTAMP, count(*), count(*) FILTER (bucket = first) FROM (
-                    SELECT epoch(session_start)::BIGINT // 300 AS first,
-                        unnest(range(first, epoch(date_trunc('second', session_end))::BIGINT // 300 + 1)) AS bucket
-                    FROM ({compile_fact("sessions", "duckdb")})) GROUP BY 1""",
+            "visitors": VISITORS,
         }
         for name, sql in asked.items():
             found[name] = in_order(database.execute(sql).fetchall())
@@ -153,6 +146,24 @@ def of(what: Load) -> dict[str, list[tuple[Any, ...]]]:
     found["runs"] = [(first, last)]
     found["not_loaded"] = []
     return found
+
+
+VISITORS = f"""
+    SELECT to_timestamp(bucket * 300)::TIMESTAMP, count(*), count(*) FILTER (bucket = first) FROM (
+        SELECT first, unnest(range(first, last + 1)) AS bucket FROM (
+            SELECT floor(epoch(session_start) / 300)::BIGINT AS first, floor(epoch(session_end) / 300)::BIGINT AS last
+            FROM ({compile_fact("sessions", "duckdb")}))) GROUP BY 1"""
+"""Sessions by 5 minutes, counted from all `events` at once."""
+
+
+@contextmanager
+def events_of(ingested: Ingested) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database with all events of a run as the view `events`."""
+    files = f"{ingested.folder.root}/events/*/*.parquet"
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'UTC'")
+        database.execute(f"CREATE VIEW events AS FROM read_parquet('{files}', hive_partitioning = false)")
+        yield database
 
 
 def in_order(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:

@@ -5,12 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.analytics.sql import compile_fact
 from app.batch.answers import make_facts
 from app.batch.base import Base, Source
 from app.batch.duck_facts import folder_of
@@ -25,7 +23,7 @@ from app.events.csv_codec import HEADER
 from app.events.files import describe
 from app.events.generator import Settings as Generated
 from app.events.generator import generate
-from tests.batch.stores.mysql_loads import Here
+from tests.batch.stores.mysql_loads import VISITORS, Here, events_of, in_order
 
 _SPLIT_BYTES = 200_000
 _ACTS = (("23:49:59", "a"), ("23:54:59", "a"), ("23:50:00", "b"), ("23:55:00", "b"))
@@ -63,22 +61,6 @@ def summed(ingested: Ingested, folder: Path) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def visitors_of(ingested: Ingested) -> list[tuple[Any, ...]]:
-    """Sessions by 5 minutes, counted from all events at once."""
-    with duckdb.connect() as database:
-        database.execute("SET TimeZone = 'UTC'")
-        events = f"{ingested.folder.root}/events/*/*.parquet"
-        database.execute(f"CREATE VIEW events AS FROM read_parquet('{events}', hive_partitioning = false)")
-        rows = database.execute(
-            "SELECT bucket * 300, count(*), count(*) FILTER (bucket = first) FROM ("
-            "SELECT first, unnest(range(first, last + 1)) AS bucket FROM ("
-            "SELECT floor(epoch(session_start) / 300)::BIGINT AS first, "
-            "floor(epoch(session_end) / 300)::BIGINT AS last "
-            f"FROM ({compile_fact('sessions', 'duckdb')}))) GROUP BY 1"
-        ).fetchall()
-    return [(datetime.fromtimestamp(second, UTC), sessions, started) for second, sessions, started in rows]
-
-
 def test_what_a_run_has_no_sessions_of_is_not_taken_for_none(tmp_path: Path) -> None:
     ingested = staged(tmp_path / "staging", [write(tmp_path / "1.csv", 1)])
     ingested.folder.below(folder_of("sessions")).remove()
@@ -100,7 +82,9 @@ def test_many_parts_give_the_sums_of_one(tmp_path: Path) -> None:
         counted[row["reason"]] += row["events"]
     assert kept == {reason: min(count, KEPT_BAD_EVENTS) for reason, count in counted.items()}
     assert max(counted.values()) > KEPT_BAD_EVENTS
-    assert sorted(tuple(row.values()) for row in found["visitors"]) == sorted(visitors_of(many))
+    with events_of(many) as database:
+        visitors = database.execute(VISITORS).fetchall()
+    assert in_order(tuple(row.values()) for row in found["visitors"]) == in_order(visitors)
     for name, key in (("activity", ("time", "id")), ("bad_events", ("reason", "number"))):
         keys = [tuple(row[column] for column in key) for row in found[name]]
         assert len(set(keys)) == len(keys), name

@@ -47,7 +47,7 @@ _PASSING: Final = frozenset(
 _REFUSED: Final = frozenset({1045, 1698, 1862, 3118})
 _FORBIDDEN: Final = frozenset({1044, 1142, 1227, 1370})
 _FULL: Final = frozenset({1021, 1114, 1878})
-_NO_TABLE: Final = 1146
+NO_TABLE: Final = 1146
 _NO_LOCAL_FILES: Final = frozenset({1148, 3948, 4166})
 _SIGN_OF_DISTRUST: Final = "CERTIFICATE_VERIFY_FAILED"
 _SIGNS_OF_FULL: Final = ("No space left", "errno: 28", "Errcode: 28", "error 28")
@@ -124,7 +124,7 @@ def explained(error: pymysql.Error, settings: MysqlSettings) -> BatchError:
             f"{where} does not let the user {settings.user!r} do this ({what}); give the rights that "
             "`python -m app.batch.stores.mysql.grants` prints"
         )
-    if number(error) == _NO_TABLE:
+    if number(error) == NO_TABLE:
         return lost(settings)
     if number(error) in _NO_LOCAL_FILES:
         return StoreError(f"{where} takes no LOAD DATA LOCAL ({what}); start it with local_infile=ON")
