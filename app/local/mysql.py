@@ -11,7 +11,7 @@ from typing import Final
 
 import pymysql
 
-from app.batch.stores.mysql.grants import DATABASE, GRAFANA, LOADER, User, grants_sql
+from app.batch.stores.mysql.grants import DATABASE, GRAFANA, INIT_CONNECT, LOADER, User, grants_sql
 from app.local.mysql_program import Maker, MysqlProgram, get_mysql_program
 from app.local.process import LOOPBACK, Command, Server, ServerError, free_port, start
 from app.local.workspace import workspace
@@ -28,6 +28,7 @@ _OPTIONS: Final = (
 _SERVER_OPTIONS: Final = (
     "--skip-name-resolve",
     "--default-time-zone=+00:00",
+    f"--init-connect={INIT_CONNECT}",
     "--character-set-server=utf8mb4",
     "--local-infile=1",
     "--innodb-buffer-pool-size=256M",

@@ -4,7 +4,7 @@ from typing import Final
 
 import pulumi
 
-from app.batch.stores.mysql.grants import GRAFANA, LOADER, User, grants_sql
+from app.batch.stores.mysql.grants import GRAFANA, INIT_CONNECT, LOADER, User, grants_sql
 from infra.containers import SHOP_FOLDER, text_of
 from infra.containers.images import MYSQL
 from infra.containers.spec import File, HealthCheck, Spec
@@ -37,6 +37,7 @@ def mysql(passwords: Passwords, memory_mb: int) -> Spec:
             "--skip-name-resolve",
             "--character-set-server=utf8mb4",
             "--default-time-zone=+00:00",
+            f"--init-connect={INIT_CONNECT}",
         ],
         environment={
             "MYSQL_ROOT_PASSWORD_FILE": f"{SHOP_FOLDER}/administrator",

@@ -25,7 +25,10 @@ pytestmark = pytest.mark.integration
 
 FIRST, LAST = datetime(2019, 10, 1, tzinfo=UTC), datetime(2019, 10, 4, tzinfo=UTC)
 BOT = 4711
-BRANDS = ('it\'s "quoted"', "👍 字", "a`b", "$brand", "(all", "x" * 300)
+BRANDS = (
+    *('it\'s "quoted"', "👍 字", "a`b", "$brand", "(all", "x" * 300),
+    *("back\\slash", "ends in one\\", "\\') UNION SELECT 1 -- ", "\\', '(all)') OR ''='"),
+)
 PANELS = [(uid, panel) for uid, dashboard in dashboards().items() for panel in panels(dashboard)]
 MYSQL = [
     pytest.param(uid, panel, id=f"{uid}: {panel['title']}")

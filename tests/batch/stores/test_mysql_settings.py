@@ -6,8 +6,11 @@ import pytest
 
 from app.batch.errors import SettingsError
 from app.batch.stores.mysql import MysqlSettings
+from app.batch.stores.mysql.grants import INIT_CONNECT
 
 LEAST = {"MYSQL_HOST": "db", "MYSQL_PASSWORD": "secret"}
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_host_and_password_are_enough() -> None:
@@ -47,3 +50,7 @@ def test_what_is_not_allowed_is_named(given: dict[str, str | None], said: str) -
     environment = {name: value for name, value in (LEAST | given).items() if value is not None}
     with pytest.raises(SettingsError, match=said):
         MysqlSettings.from_environment(environment)
+
+
+def test_the_documents_have_what_a_server_runs_for_each_connection() -> None:
+    assert f'init_connect = "{INIT_CONNECT}"' in (ROOT / "docs" / "stores.md").read_text()

@@ -3,7 +3,7 @@
     python -m app.batch.stores.mysql.grants > users.sql     passwords from the environment, never as arguments
 
 The loader makes and swaps tables, in the database that readers see and in the one where a run prepares them. Grafana
-reads the first, and nothing else.
+reads the first, and nothing else; its server also has to be given `INIT_CONNECT`.
 """
 
 import os
@@ -18,6 +18,12 @@ LOADER: Final = "loader"
 GRAFANA: Final = "grafana"
 DATABASE: Final = "shop"
 STAGING_SUFFIX: Final = "_staging"
+
+INIT_CONNECT: Final = (
+    f"SET SESSION sql_mode = IF(USER() LIKE '{GRAFANA}@%', CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES'), @@sql_mode)"
+)
+"""What the server runs for each connection (`init_connect`). Grafana doubles the quotes in a value and leaves its
+backslashes, so that a brand such as `\\') UNION SELECT ...` would end its literal where a backslash escapes."""
 
 _LOADER_RIGHTS: Final = "SELECT, INSERT, DELETE, CREATE, ALTER, DROP"
 _READER_RIGHTS: Final = "SELECT"
