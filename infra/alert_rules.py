@@ -187,7 +187,7 @@ def disk_alerts(role: str, machine: pulumi.Input[str], zone: str, settings: Oper
         f"""A store takes no more data when its disk is full.
 
 1. Which disk, and what is on it? `gcloud compute ssh ${{machine}} --zone={zone} --tunnel-through-iap
-   --command='df -h; docker system df'`
+   --ssh-key-expire-after=1d --command='df -h; docker system df'`
 2. Old images and logs? `docker system prune --force` on the machine.
 3. Else make the data disk larger by the settings of `{role}`, and run `pulumi up`; a disk grows while it is used. Then
    `sudo resize2fs` with its device on the machine.""",

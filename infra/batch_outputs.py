@@ -17,7 +17,7 @@ def cloud_batch_outputs(place: Place, batch: CloudBatch, port_offset: int) -> No
     """Export the commands that lead to the machine, and links."""
     host, port = batch.host.instance.name, grafana.PORT + port_offset
     options = f"--project={place.project} --zone={place.zone} --tunnel-through-iap"
-    login = pulumi.Output.concat("gcloud compute ssh ", host, f" {options}")
+    login = pulumi.Output.concat("gcloud compute ssh --ssh-key-expire-after=1d ", host, f" {options}")
     pulumi.export(
         "batch",
         {

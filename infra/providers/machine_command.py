@@ -27,9 +27,9 @@ class Provider(ResourceProvider):
             if time.monotonic() > end:
                 raise RuntimeError(
                     f"{props['instance']} did not run `{props['command']}` within {props['patience_seconds']:.0f} s. "
-                    "Look at it with `gcloud compute ssh --tunnel-through-iap`, which needs the roles "
-                    "compute.osAdminLogin, iap.tunnelResourceAccessor and iam.serviceAccountUser. The last try said: "
-                    + stderr[-_SHOWN:]
+                    "Look at it with `gcloud compute ssh --tunnel-through-iap --ssh-key-expire-after=1d`, which needs "
+                    "the roles compute.osAdminLogin, iap.tunnelResourceAccessor and iam.serviceAccountUser. "
+                    f"The last try said: {stderr[-_SHOWN:]}"
                 )
             time.sleep(_PAUSE_SECONDS)
 
@@ -42,7 +42,7 @@ class Provider(ResourceProvider):
 def _run(props: dict[str, Any]) -> tuple[int, str, str]:
     command = [
         *("gcloud", "compute", "ssh", props["instance"], f"--project={props['project']}", f"--zone={props['zone']}"),
-        *("--tunnel-through-iap", "--quiet", f"--command={props['command']}"),
+        *("--tunnel-through-iap", "--ssh-key-expire-after=1d", "--quiet", f"--command={props['command']}"),
     ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TRY_SECONDS)  # noqa: S603

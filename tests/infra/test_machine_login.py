@@ -1,6 +1,7 @@
 """Whoever deploys is logged in to the machine under a name of their own, and a preview logs nobody in."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pulumi
@@ -9,6 +10,7 @@ import pytest
 from infra.machine_login import SWITCH, log_in
 from infra.place import Place
 
+ROOT = Path(__file__).resolve().parents[2]
 PLACE = Place("dev", "demo-project", "europe-west1", "europe-west1-b")
 
 
@@ -34,8 +36,8 @@ def test_who_deploys_now_is_asked_for_on_the_machine(gcloud: Path) -> None:
     assert name() == "sa_1234"
     called = gcloud.with_name("gcloud.called").read_text()
     assert called == (
-        "compute ssh dev-batch-host --project=demo-project --zone=europe-west1-b --tunnel-through-iap --quiet "
-        "--command=id --user --name\n"
+        "compute ssh dev-batch-host --project=demo-project --zone=europe-west1-b --tunnel-through-iap "
+        "--ssh-key-expire-after=1d --quiet --command=id --user --name\n"
     )
 
 
@@ -55,3 +57,15 @@ def test_without_gcloud_it_says_so(gcloud: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", str(gcloud.parent))
     with pytest.raises(pulumi.RunError, match="gcloud is missing"):
         name()
+
+
+def test_no_login_that_is_made_or_shown_leaves_a_key_for_ever() -> None:
+    files = [*(ROOT / "infra").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    logins = [
+        (file.name, file.read_text()[found.start() :][:400])
+        for file in files
+        for found in re.finditer(r'gcloud compute ssh|"compute", "ssh"', file.read_text())
+        if not file.read_text()[found.start() :].startswith("gcloud compute ssh` ")
+    ]
+    assert len(logins) > 4
+    assert [name for name, text in logins if "--ssh-key-expire-after=1d" not in text] == []
