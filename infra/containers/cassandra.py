@@ -16,6 +16,7 @@ BATCH_KIB: Final = 64
 """What the job may send at once."""
 
 _USER: Final = "999:999"
+_DATA: Final = "/var/lib/cassandra"
 _SETTINGS: Final = (
     # The job's batches; the server takes about twice their bytes in memory, which is what it looks at.
     f"batch_size_warn_threshold: {2 * BATCH_KIB}KiB",
@@ -39,7 +40,7 @@ def cassandra(passwords: Passwords, memory_mb: int) -> Spec:
         user=_USER,
         memory_mb=memory_mb,
         port=PORT,
-        data_path="/var/lib/cassandra",
+        data_path=_DATA,
         command=["bash", f"{SHOP_FOLDER}/start.sh"],
         environment={
             "CASSANDRA_CLUSTER_NAME": "shop",
@@ -62,10 +63,14 @@ def cassandra(passwords: Passwords, memory_mb: int) -> Spec:
                 is_secret=True,
             ),
         ],
-        # The loader comes in only once all rights are given.
+        # The loader comes in only once all rights are given, and others than this container only after the first start.
         health=HealthCheck(
-            ("CMD", "cqlsh", "--credentials", f"{SHOP_FOLDER}/loader", "-k", KEYSPACE, "-e", "DESCRIBE TABLES"),
-            start_seconds=180,
+            (
+                "CMD-SHELL",
+                f"test -e {_DATA}/built-in-user-is-closed && "
+                f"cqlsh --credentials {SHOP_FOLDER}/loader -k {KEYSPACE} -e 'DESCRIBE TABLES'",
+            ),
+            start_seconds=300,
             interval_seconds=30,
             timeout_seconds=20,
             wait_seconds=600,

@@ -90,6 +90,38 @@ def test_cassandras_own_settings_take_the_place_of_the_images(tmp_path: Path) ->
     ]
 
 
+def test_a_new_cassandra_answers_to_its_own_machine_alone_until_the_known_password_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "cassandra.yaml").touch()
+    _cassandra_script(tmp_path)
+    called = tmp_path / "called"
+    _program(
+        tmp_path,
+        "docker-entrypoint.sh",
+        f"""[ "$CASSANDRA_RPC_ADDRESS" ] || {{ echo open >> {called}; exit; }}
+        trap 'echo "ends" >> {called}; exit' TERM
+        echo "open to $CASSANDRA_RPC_ADDRESS" >> {called}
+        while :; do sleep 0.1; done""",
+    )
+    # The administrator is known from the second question on, as the first one's answer makes it.
+    _program(tmp_path, "cqlsh", f"""echo "${{2##*/}}" >> {called}; [ $(grep -c admin {called}) -gt 1 ]""")
+    for expected in (["open to 127.0.0.1", "admin", "built-in", "admin", "ends", "open"], ["open"]):
+        called.write_text("")
+        _start(tmp_path)
+        lines = called.read_text().splitlines()
+        # What gives the rights runs beside the server that is open.
+        assert lines[: lines.index("open") + 1] == expected
+
+
+def test_a_cassandra_that_ends_at_its_first_start_ends_the_container(tmp_path: Path) -> None:
+    (tmp_path / "cassandra.yaml").touch()
+    _cassandra_script(tmp_path)
+    _program(tmp_path, "docker-entrypoint.sh", "exit 3")
+    _program(tmp_path, "cqlsh", "exit 1")
+    with pytest.raises(subprocess.CalledProcessError):
+        _start(tmp_path)
+    assert not list((tmp_path / "data").iterdir())
+
+
 @pytest.mark.integration
 @pytest.mark.timeout(900)
 def test_cassandras_users_have_the_rights_that_their_statements_say() -> None:
@@ -167,22 +199,42 @@ def _ask(settings: CassandraSettings, statement: str) -> None:
 
 
 def _start_cassandra(folder: Path, own: str = "") -> None:
-    (folder / "settings").write_text(own)
-    script = folder / "cassandra.sh"
-    script.write_text((FILES / "cassandra.sh").read_text().replace("/etc/shop", str(folder)))
+    """Run the script for a server whose known password is closed."""
+    script = _cassandra_script(folder, own)
+    (folder / "data" / "built-in-user-is-closed").touch()
     assert _run(script, folder, CASSANDRA_CONF=str(folder)) == ["cassandra -f"]
+
+
+def _cassandra_script(folder: Path, own: str = "") -> Path:
+    (folder / "settings").write_text(own)
+    (folder / "data").mkdir()
+    script = folder / "cassandra.sh"
+    text = (FILES / "cassandra.sh").read_text().replace("/etc/shop", str(folder))
+    script.write_text(text.replace("/var/lib/cassandra", str(folder / "data")).replace("/tmp/users.log", "/dev/null"))
+    return script
 
 
 def _run(script: str | Path, folder: Path, *arguments: str, **variables: str) -> list[str]:
     """Run a container's script with an entry point that notes how it was called."""
-    programs = folder / "bin"
-    programs.mkdir(exist_ok=True)
     called = folder / "called"
     called.unlink(missing_ok=True)
-    for name, text in (("docker-entrypoint.sh", f'echo "$*" >> {called}'), ("cqlsh", "exit 0")):
-        program = programs / name
-        program.write_text(f"#!/bin/sh\n{text}\n")
-        program.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", **variables}
-    subprocess.run(["bash", str(FILES / script), *arguments], env=environment, check=True, timeout=60)
+    _program(folder, "docker-entrypoint.sh", f'echo "$*" >> {called}')
+    _program(folder, "cqlsh", "exit 0")
+    _start_script(script, folder, *arguments, **variables)
     return called.read_text().splitlines()
+
+
+def _start(folder: Path) -> None:
+    _start_script(folder / "cassandra.sh", folder, CASSANDRA_CONF=str(folder))
+
+
+def _start_script(script: str | Path, folder: Path, *arguments: str, **variables: str) -> None:
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", **variables}
+    subprocess.run(["bash", str(FILES / script), *arguments], env=environment, check=True, timeout=60)
+
+
+def _program(folder: Path, name: str, text: str) -> None:
+    program = folder / "bin" / name
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
