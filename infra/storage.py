@@ -13,6 +13,7 @@ from infra.settings.storage import StorageSettings
 
 _DAY_SECONDS: Final = 86_400
 _KEPT_VERSIONS: Final = 3
+_KEPT_DAYS: Final = 30
 _TEMPORARY_DAYS: Final = 14
 
 Rule = storage.BucketLifecycleRuleArgs
@@ -82,9 +83,12 @@ class Storage(pulumi.ComponentResource):
 
 
 def _old_versions() -> list[Rule]:
+    """What was deleted has no newer versions, so that only its age can end it."""
     return [
-        Rule(
-            action=Action(type="Delete"), condition=Condition(num_newer_versions=_KEPT_VERSIONS, with_state="ARCHIVED")
+        Rule(action=Action(type="Delete"), condition=condition)
+        for condition in (
+            Condition(num_newer_versions=_KEPT_VERSIONS, with_state="ARCHIVED"),
+            Condition(days_since_noncurrent_time=_KEPT_DAYS, with_state="ARCHIVED"),
         )
     ]
 

@@ -31,7 +31,9 @@ def test_objects_go_with_their_bucket_unless_they_are_protected(stack: str, remo
 def test_older_versions_of_what_cannot_be_made_again_are_kept(role: str) -> None:
     bucket = environment("dev").one("gcp:storage/bucket:Bucket", f"dev-{role}").inputs
     assert bucket["versioning"] == {"enabled": True}
-    assert {"numNewerVersions": 3, "withState": "ARCHIVED"} in [rule["condition"] for rule in bucket["lifecycleRules"]]
+    forgotten = [rule["condition"] for rule in bucket["lifecycleRules"] if rule["action"] == {"type": "Delete"}]
+    assert {"numNewerVersions": 3, "withState": "ARCHIVED"} in forgotten
+    assert {"daysSinceNoncurrentTime": 30, "withState": "ARCHIVED"} in forgotten
 
 
 def test_the_archive_moves_to_cheaper_storage_and_is_deleted_by_setting_only() -> None:
