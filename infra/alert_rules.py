@@ -61,14 +61,13 @@ class StreamNames:
     """The names of what streams."""
 
     subscription: pulumi.Input[str]
-    dead_letters: pulumi.Input[str]
     job: pulumi.Input[str]
     region: str
 
     @property
     def variables(self) -> dict[str, pulumi.Input[str]]:
         """What stands for them in a text."""
-        return {"subscription": self.subscription, "dead_letters": self.dead_letters, "job": self.job}
+        return {"subscription": self.subscription, "job": self.job}
 
 
 def stream_alerts(names: StreamNames, settings: OperationsSettings) -> Iterator[Alert]:
@@ -92,18 +91,6 @@ warehouse is behind. Nothing is lost as long as messages are kept.
 3. Does it have all its workers, with their processors busy? Then raise `stream.maxWorkers` and run `pulumi up`; this
    replaces the job.
 4. Is BigQuery slow or over a quota? The job's log says so; it tries again by itself.""",
-    )
-    yield Alert(
-        "dead-letters",
-        "Messages could not be taken",
-        Query(f"{_of_subscription('num_undelivered_messages', 'dead_letters')} > 0", 0),
-        "WARNING",
-        f"""Messages were delivered many times and never acknowledged. They are kept in `${{dead_letters}}`. Bad events
-are not among them, as the pipeline stores those.
-
-1. Look at one, and leave it there: `gcloud pubsub subscriptions pull ${{dead_letters}} --limit=1`
-2. Find what the job said about it: {_JOB_LOGS}
-3. Once the cause is mended, publish them again, and acknowledge them.""",
     )
     yield Alert(
         "bad-events",

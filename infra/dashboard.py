@@ -91,10 +91,7 @@ def charts(args: DashboardArgs) -> list[Chart]:
 
 
 def _stream_charts() -> Iterator[Chart]:
-    read, dead = (
-        f'{{monitored_resource="pubsub_subscription",subscription_id="${{{name}}}"}}'
-        for name in ("subscription", "dead_letters")
-    )
+    read = '{monitored_resource="pubsub_subscription",subscription_id="${subscription}"}'
     job = 'monitored_resource="dataflow_job",job_name="${job}"'
     yield Chart(
         "How far behind the pipeline is",
@@ -108,10 +105,7 @@ def _stream_charts() -> Iterator[Chart]:
     yield Chart(
         "Messages that wait",
         "1",
-        {
-            "for the pipeline": f"max(pubsub_googleapis_com:subscription_num_undelivered_messages{read})",
-            "dead letters": f"max(pubsub_googleapis_com:subscription_num_undelivered_messages{dead})",
-        },
+        {"for the pipeline": f"max(pubsub_googleapis_com:subscription_num_undelivered_messages{read})"},
     )
     counter = f"dataflow_googleapis_com:job_user_counter{{{job},metric_name="
     yield Chart(

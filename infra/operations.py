@@ -80,9 +80,7 @@ def _stream_names(args: OperationsArgs) -> StreamNames | None:
     if not args.stream:
         return None
     messages, job = args.stream.messages, args.stream.job
-    return StreamNames(
-        messages.subscription, messages.dead_letter_subscription, job.job_name, args.settings.place.region
-    )
+    return StreamNames(messages.subscription, job.job_name, args.settings.place.region)
 
 
 def _machines(args: OperationsArgs) -> dict[str, pulumi.Input[str]]:

@@ -25,9 +25,6 @@ def stream_outputs(
         {
             "job": concat(f"{_CONSOLE}/dataflow/jobs/{place.region}/", job.job_id, of_project),
             "subscription": concat(f"{_CONSOLE}/cloudpubsub/subscription/detail/", messages.subscription, of_project),
-            "deadLetters": concat(
-                f"{_CONSOLE}/cloudpubsub/subscription/detail/", messages.dead_letter_subscription, of_project
-            ),
             "warehouse": concat(
                 f"{_CONSOLE}/bigquery{of_project}&p={place.project}&d=", warehouse.dataset, "&page=dataset"
             ),
@@ -44,9 +41,6 @@ def stream_outputs(
             "publish": concat("scripts/replay --topic ", messages.topic_path, " 2019-Oct.csv.gz"),
             "buildTableauWorkbook": concat(
                 f"scripts/tableau build --dataset {place.project}.", warehouse.answers, " --out build/tableau"
-            ),
-            "readDeadLetters": concat(
-                "gcloud pubsub subscriptions pull ", messages.dead_letter_subscription, f" --project={place.project}"
             ),
         },
     )

@@ -212,7 +212,7 @@ def _machines(settings: Settings) -> tuple[int, int, int]:
 def _alert_conditions(settings: Settings) -> int:
     publishers, hosts, _ = _machines(settings)
     operations, zone = settings.operations, settings.place.zone
-    of_stream = [*stream_alerts(StreamNames("", "", "", ""), operations)] if settings.stream.enabled else []
+    of_stream = [*stream_alerts(StreamNames("", "", ""), operations)] if settings.stream.enabled else []
     of_batch = [*batch_alerts("", "", operations)] if settings.batch.on_google_cloud else []
     of_machine = [*machine_alerts("", "", zone), *disk_alerts("", "", zone, operations)]
     return len(of_stream) + len(of_batch) + (publishers + hosts) * len(of_machine)

@@ -16,6 +16,3 @@ class MessageSettings:
         7, integer(1, 31, 7), "how long messages are kept, acknowledged or not: so far back a subscription can seek"
     )
     ack_deadline_seconds: int = setting(60, integer(10, 600, 60), "how long a reader has to acknowledge a message")
-    delivery_attempts: int = setting(
-        100, integer(5, 100, 100), "deliveries of a message that is not acknowledged, before it becomes a dead letter"
-    )

@@ -13,13 +13,12 @@ from infra.settings.operations import OperationsSettings
 from tests.infra.declared import Declared, Resource, declare
 
 PLACE = Place("dev", "demo-project", "europe-west1", "europe-west1-b")
-STREAM = StreamNames("dev-events-pipeline", "dev-events-dead-letters", "dev-stream", "europe-west1")
+STREAM = StreamNames("dev-events-pipeline", "dev-stream", "europe-west1")
 POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 CHANNEL = "gcp:monitoring/notificationChannel:NotificationChannel"
 METRIC = "gcp:logging/metric:Metric"
 ROLES = {
     "unacked",
-    "dead-letters",
     "bad-events",
     "lag",
     "job-failed",
@@ -126,7 +125,7 @@ def test_a_missing_batch_run_is_missed_in_the_metric_that_counts_runs() -> None:
 @pytest.mark.parametrize(
     ("changed", "left_out"),
     [
-        ({"stream": None}, {"unacked", "dead-letters", "bad-events", "lag", "job-failed", "job-missing"}),
+        ({"stream": None}, {"unacked", "bad-events", "lag", "job-failed", "job-missing"}),
         ({"has_batch": False}, {"batch-failed", "batch-missing"}),
         ({"machines": {}, "disks_of": ()}, {"publisher-down", "batch-down", "batch-disk"}),
     ],

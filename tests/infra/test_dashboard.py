@@ -12,7 +12,7 @@ from infra.place import Place
 from tests.infra.declared import declare
 
 PLACE = Place("dev", "demo-project", "europe-west1", "europe-west1-b")
-STREAM = StreamNames("dev-events-pipeline", "dev-events-dead-letters", "dev-stream", "europe-west1")
+STREAM = StreamNames("dev-events-pipeline", "dev-stream", "europe-west1")
 MACHINES = {"publisher": "dev-publisher", "batch": "dev-batch"}
 
 

@@ -13,7 +13,6 @@ from tests.infra.environments import environment as stack
 POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 ALERTS = {
     "unacked",
-    "dead-letters",
     "bad-events",
     "lag",
     "job-failed",
