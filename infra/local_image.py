@@ -1,7 +1,5 @@
 """The batch job's image on this computer, built by its Docker daemon, which needs no registry."""
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,9 +7,9 @@ from typing import Final
 import pulumi
 import pulumi_docker as docker
 
+from infra.build_context import content_hash
+
 _ROOT: Final = Path(__file__).resolve().parents[1]
-_CONTENT: Final = ("app", "pyproject.toml", "requirements.lock")
-"""What `.dockerignore` lets through."""
 _DIGITS: Final = 12
 
 
@@ -20,7 +18,7 @@ class LocalImageArgs:
     """What an image is built from."""
 
     dockerfile: str
-    """Path in the repository."""
+    """Path in the repository; `<path>.dockerignore` says what the build sees."""
 
 
 class LocalImage(pulumi.ComponentResource):
@@ -31,7 +29,7 @@ class LocalImage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LocalImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("shop:infra:LocalImage", name, None, opts)
-        content = content_hash(_ROOT)
+        content = content_hash(_ROOT, args.dockerfile)
         image = docker.RemoteImage(
             name,
             # Another name for another content: the old image is removed by its name, after the new one was built.
@@ -46,19 +44,3 @@ class LocalImage(pulumi.ComponentResource):
         )
         self.image_id = image.image_id
         self.register_outputs({"imageId": self.image_id})
-
-
-def content_hash(root: Path) -> str:
-    """A hash of all that goes into an image, names and contents."""
-    hasher = hashlib.sha256()
-    for file in _files(root):
-        hasher.update(f"{file.relative_to(root).as_posix()}\0{file.stat().st_size}\0".encode())
-        hasher.update(file.read_bytes())
-    return hasher.hexdigest()
-
-
-def _files(root: Path) -> Iterator[Path]:
-    for name in _CONTENT:
-        path = root / name
-        found = sorted(path.rglob("*")) if path.is_dir() else [path]
-        yield from (file for file in found if file.is_file() and "__pycache__" not in file.parts)

@@ -43,7 +43,9 @@ def test_the_registry_keeps_the_newest_images_and_deletes_old_ones() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["app/stream/Dockerfile.dockerignore", ".dockerignore"])
+@pytest.mark.parametrize(
+    "name", ["app/batch/Dockerfile.dockerignore", "app/stream/Dockerfile.dockerignore", ".dockerignore"]
+)
 def test_the_build_sees_code_and_pinned_requirements_alone(name: str) -> None:
     lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
     assert lines[0] == "*"
