@@ -1,5 +1,11 @@
-"""The Flex Template of the pipeline: what Dataflow is told of its image and of its options."""
+"""The Flex Template of the pipeline: what Dataflow is told of its image, of its options and of the job's environment.
 
+Workers and folders stand here and not at the job: of a job in Python the provider cannot read them back, so that each
+refresh would find them gone, and replace the job (terraform-provider-google#21322 and #23797).
+"""
+
+import hashlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pulumi
@@ -16,8 +22,12 @@ PARAMETERS: Final = {
 """The options of `app.stream.settings` that the template takes, each with its meaning and its form."""
 
 
-def flex_template(image: pulumi.Input[str]) -> pulumi.Output[str]:
-    """Give the template's text for an image."""
+def flex_template(image: pulumi.Input[str], environment: Mapping[str, pulumi.Input[Any]]) -> pulumi.Output[str]:
+    """Give the template's text for an image.
+
+    `environment` has fields of the service's `FlexTemplateRuntimeEnvironment`, which each launch takes unless it has
+    its own (source: Dataflow's REST reference, `ContainerSpec.defaultEnvironment`).
+    """
     described = [
         {"name": name, "label": name, "helpText": meaning, "regexes": [form], "isOptional": name not in _NEEDED}
         for name, (meaning, form) in PARAMETERS.items()
@@ -25,6 +35,7 @@ def flex_template(image: pulumi.Input[str]) -> pulumi.Output[str]:
     template: dict[str, Any] = {
         "image": image,
         "sdkInfo": {"language": "PYTHON"},
+        "defaultEnvironment": dict(environment),
         "metadata": {
             "name": "Events to BigQuery",
             "description": "Decodes blocks of events, stores, archives and counts them",
@@ -38,3 +49,8 @@ def flex_template(image: pulumi.Input[str]) -> pulumi.Output[str]:
 
 
 _NEEDED: Final = ("subscription", "dataset")
+
+
+def template_name(job: str, template: pulumi.Output[str]) -> pulumi.Output[str]:
+    """The object's name. It follows the content, as a job is updated where the path has changed, and only then."""
+    return template.apply(lambda text: f"templates/{job}-{hashlib.sha256(text.encode()).hexdigest()}.json")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker_build as docker_build
+from pulumi.output import UNKNOWN
 
 from infra.registry import Registry
 
@@ -46,6 +47,7 @@ class Image(pulumi.ComponentResource):
             build_on_preview=False,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.digest = image.digest
-        self.ref = pulumi.Output.concat(args.registry.url, f"/{name}@", image.digest)
+        # In a preview of changed code it is empty, and would be taken for a digest (docker-build 0.0.22).
+        self.digest = image.digest.apply(lambda digest: digest or UNKNOWN)
+        self.ref = pulumi.Output.concat(args.registry.url, f"/{name}@", self.digest)
         self.register_outputs({"ref": self.ref, "digest": self.digest})

@@ -8,7 +8,7 @@ import pulumi
 from pulumi_gcp import bigquery, dataflow, projects, pubsub, storage
 
 from infra.accounts import account
-from infra.flex_template import flex_template
+from infra.flex_template import flex_template, template_name
 from infra.foundation import Foundation
 from infra.image import Image
 from infra.messages import Messages
@@ -62,36 +62,44 @@ class StreamJob(pulumi.ComponentResource):
             project=place.project,
             region=place.region,
             container_spec_gcs_path=pulumi.Output.concat("gs://", args.ground.storage.staging, "/", template.name),
-            sdk_container_image=args.image.ref,
             parameters=self._parameters(),
             service_account_email=worker.email,
             subnetwork=_url(args.ground.network.subnetwork),
             ip_configuration="WORKER_IP_PRIVATE",
             enable_streaming_engine=True,
-            machine_type=settings.machine_type,
-            num_workers=settings.min_workers,
-            max_workers=settings.max_workers,
-            staging_location=pulumi.Output.concat("gs://", args.ground.storage.staging, "/staging"),
-            temp_location=pulumi.Output.concat("gs://", args.ground.storage.staging, "/temp"),
             kms_key_name=args.ground.key,
             on_delete=settings.on_delete,
             skip_wait_on_job_termination=False,
             labels=place.labels("stream"),
-            # Two jobs of one name cannot run, so one that is replaced ends before the next begins.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=granted, delete_before_replace=True),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=granted,
+                # Two jobs of one name cannot run, so one that is replaced ends before the next begins.
+                delete_before_replace=True,
+                # The provider does not see the workers, which stand in the template.
+                replacement_trigger=self.identity,
+            ),
         )
         self.job_name, self.job_id, self.account = name, job.job_id, worker.email
         self.register_outputs({"job_id": self.job_id, "account": self.account})
 
     def _template(self) -> storage.BucketObject:
-        """The job only looks at the template's path, so the path says which image is in it."""
-        args = self._args
-        digest = args.image.digest.apply(lambda digest: digest.removeprefix("sha256:"))
+        args, settings = self._args, self._args.settings
+        staging = args.ground.storage.staging
+        environment: dict[str, pulumi.Input[Any]] = {
+            "machineType": settings.machine_type,
+            "numWorkers": settings.min_workers,
+            "maxWorkers": settings.max_workers,
+            "sdkContainerImage": args.image.ref,
+            "stagingLocation": pulumi.Output.concat("gs://", staging, "/staging"),
+            "tempLocation": pulumi.Output.concat("gs://", staging, "/temp"),
+        }
+        content = flex_template(args.image.ref, environment)
         return storage.BucketObject(
             f"{self._name}-template",
-            name=pulumi.Output.concat(f"templates/{self._name}-", digest, ".json"),
-            bucket=args.ground.storage.staging,
-            content=flex_template(args.image.ref),
+            name=template_name(self._name, content),
+            bucket=staging,
+            content=content,
             content_type="application/json",
             opts=pulumi.ResourceOptions(parent=self),
         )

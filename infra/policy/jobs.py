@@ -1,11 +1,27 @@
 """Rules for Dataflow and Dataproc jobs."""
 
+import json
+from collections.abc import Iterator
 from typing import Final
 
-from infra.policy.rule import Rule, must_be, must_have
+from infra.policy.rule import Inputs, Rule, must_be, must_have, texts
 
 _DATAFLOW: Final = ("gcp:dataflow/flexTemplateJob:FlexTemplateJob", "gcp:dataflow/job:Job")
 _BATCH: Final = ("gcp:dataproc/batch:Batch",)
+
+_OBJECT: Final = ("gcp:storage/bucketObject:BucketObject",)
+
+
+def _is_bounded(inputs: Inputs) -> Iterator[str]:
+    """A Flex Template is told by its `sdkInfo`; other objects have no workers."""
+    for content in texts(inputs, "content"):
+        try:
+            template = json.loads(content)
+        except ValueError:
+            continue
+        if isinstance(template, dict) and "sdkInfo" in template:
+            yield from must_have("defaultEnvironment.maxWorkers")(template)
+
 
 RULES: Final = (
     Rule(
@@ -26,10 +42,10 @@ RULES: Final = (
     ),
     Rule(
         "dataflow-bounded",
-        "A Dataflow job has a most number of workers, and so a highest cost.",
-        _DATAFLOW,
-        must_have("maxWorkers"),
-        "Set max_workers.",
+        "A Dataflow job has a most number of workers, and so a highest cost; its Flex Template says it.",
+        _OBJECT,
+        _is_bounded,
+        "Set maxWorkers in the template's defaultEnvironment.",
     ),
     Rule(
         "dataproc-own-service-account",

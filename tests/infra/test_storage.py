@@ -52,8 +52,8 @@ def test_only_temporary_files_of_the_staging_bucket_are_deleted_by_age() -> None
     bucket = environment("dev").one("gcp:storage/bucket:Bucket", "dev-staging").inputs
     deleting = [rule for rule in bucket["lifecycleRules"] if rule["action"]["type"] == "Delete"]
     assert [rule["condition"]["matchesPrefixes"] for rule in deleting] == [["temp/"]]
-    job = environment("dev").one("gcp:dataflow/flexTemplateJob:FlexTemplateJob").inputs
-    assert job["tempLocation"] == "gs://demo-project-dev-staging/temp"
+    template = environment("dev").one("gcp:storage/bucketObject:BucketObject").inputs
+    assert '"tempLocation": "gs://demo-project-dev-staging/temp"' in template["content"]
 
 
 def test_buckets_are_named_by_the_given_prefix_in_the_given_location() -> None:

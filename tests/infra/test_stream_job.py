@@ -1,5 +1,6 @@
 """The job runs what was built, privately and with bounds; a new image reaches it through the template's path."""
 
+import hashlib
 import json
 import logging
 import re
@@ -10,6 +11,7 @@ from app.stream.settings import Settings
 from infra.flex_template import PARAMETERS
 from infra.stream_job import OUTPUT, replacements
 from tests.infra.declared import Declared, Resource, declare_stack
+from tests.infra.engine.stand_in.values import UNREAD
 from tests.infra.environments import environment
 
 JOB, OBJECT = "gcp:dataflow/flexTemplateJob:FlexTemplateJob", "gcp:storage/bucketObject:BucketObject"
@@ -24,7 +26,10 @@ def test_workers_are_private_and_bounded() -> None:
     inputs = job().inputs
     assert inputs["ipConfiguration"] == "WORKER_IP_PRIVATE"
     assert inputs["enableStreamingEngine"] is True
-    assert (inputs["numWorkers"], inputs["maxWorkers"], inputs["machineType"]) == (2, 10, "n2-standard-2")
+    given = json.loads(environment("prod").one(OBJECT).inputs["content"])["defaultEnvironment"]
+    assert (given["numWorkers"], given["maxWorkers"], given["machineType"]) == (2, 10, "n2-standard-2")
+    assert given["tempLocation"] == "gs://demo-project-prod-staging/temp"
+    assert given["stagingLocation"] == "gs://demo-project-prod-staging/staging"
     assert inputs["serviceAccountEmail"] == "prod-events-worker@demo-project.iam.gserviceaccount.com"
     assert "/subnetworks/prod-network-europe-west1" in inputs["subnetwork"]
 
@@ -34,13 +39,17 @@ def test_a_job_that_is_removed_ends_as_is_set(stack: str, does: str) -> None:
     assert job(stack).inputs["onDelete"] == does
 
 
-def test_templates_path_and_worker_carry_the_digest_of_the_image() -> None:
+def test_the_templates_path_follows_its_content_which_names_the_image_by_its_digest() -> None:
     template = environment("prod").one(OBJECT).inputs
-    assert DIGEST in template["name"]
+    assert template["name"] == f"templates/prod-events-{hashlib.sha256(template['content'].encode()).hexdigest()}.json"
     assert job().inputs["containerSpecGcsPath"] == f"gs://demo-project-prod-staging/{template['name']}"
     image = f"europe-west1-docker.pkg.dev/demo-project/prod-images/prod-stream@sha256:{DIGEST}"
-    assert job().inputs["sdkContainerImage"] == image
-    assert json.loads(template["content"])["image"] == image
+    content = json.loads(template["content"])
+    assert content["image"] == content["defaultEnvironment"]["sdkContainerImage"] == image
+
+
+def test_the_job_has_no_argument_that_the_provider_cannot_read_back() -> None:
+    assert not UNREAD[JOB] & job().inputs.keys()
 
 
 def test_the_template_describes_the_pipelines_own_options() -> None:

@@ -1,6 +1,7 @@
 """A life of the environment dev: previewed, made, left alone, changed in its code and from outside, taken away."""
 
 import json
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -76,14 +77,20 @@ def test_a_change_of_code_updates_the_running_job_in_place(deployed: Deployed) -
     calls = len(deployed.cloud().calls())
     with (deployed.workbench.project / "app" / "stream" / "pipeline.py").open("a") as code:
         code.write("# another version\n")
+    said: list[str] = []
+    deployed.stack.preview(on_output=said.append)
+    assert not re.search(r"-stream@[^s]|-events-\.json", "".join(said)), "an empty digest is taken for one"
     deployed.stack.up()
     after = {one.name: one.properties["digest"] for one in deployed.cloud("docker-build").resources()}
     image = f"{ENVIRONMENT}-stream"
     assert after[image] != before[image]
     made = deployed.cloud().calls()[calls:]
     assert [action for action, kind, _ in made if kind == JOB] == ["update"]
-    job = next(one for one in deployed.cloud().resources() if one.type == JOB)
-    assert job.properties["containerSpecGcsPath"].endswith(f"-{after[image].removeprefix('sha256:')}.json")
+    resources = deployed.cloud().resources()
+    job = next(one for one in resources if one.type == JOB)
+    (template,) = (one for one in resources if one.name.endswith("-template"))
+    assert job.properties["containerSpecGcsPath"].endswith(f"/{template.properties['name']}")
+    assert after[image] in template.properties["content"]
 
 
 def test_a_preview_warns_of_a_setting_that_would_end_the_running_job(deployed: Deployed) -> None:
@@ -95,7 +102,7 @@ def test_a_preview_warns_of_a_setting_that_would_end_the_running_job(deployed: D
     finally:
         deployed.stack.set_config(workers, asked, path=True)
     assert f"maxWorkers of the streaming job changes from {asked.value} to 9" in "\n".join(said)
-    assert expected.get(OpType.REPLACE) == 1
+    assert expected.get(OpType.REPLACE) == 2, "the template and the job"
 
 
 def test_a_change_from_outside_is_seen_by_a_refresh_and_put_right_by_up(deployed: Deployed) -> None:

@@ -15,7 +15,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from infra.local_image import content_hash
+from infra.build_context import content_hash
+from infra.local_batch import DOCKERFILE
 from tests.infra.declared import ROOT
 from tests.infra.environments import environment
 
@@ -32,7 +33,7 @@ def inventory(stack: str) -> str:
         for one in environment(stack).resources
         if one.custom
     )
-    content = content_hash(ROOT)
+    content = content_hash(ROOT, DOCKERFILE)
     text = "{\n" + ",\n".join(lines) + "\n}\n"
     return text.replace(content, "CONTENT").replace(content[:12], "CONTENT").replace(str(ROOT), "REPOSITORY")
 

@@ -1,5 +1,6 @@
 """For each rule a resource that follows it, and changes of it that break it."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,10 @@ _DIGEST = "mysql@sha256:" + "a" * 64
 def _ssh(*sources: str, ports: list[str] | None = None, protocol: str = "tcp") -> Inputs:
     allow = {"protocol": protocol} | ({"ports": ports} if ports else {})
     return {"direction": "INGRESS", "allows": [allow], "sourceRanges": list(sources)}
+
+
+def _template(environment: dict[str, int]) -> dict[str, str]:
+    return {"content": json.dumps({"sdkInfo": {"language": "PYTHON"}, "defaultEnvironment": environment})}
 
 
 def _spark(**execution: str) -> Inputs:
@@ -204,7 +209,11 @@ CASES: dict[str, Case] = {
         JOB, {"ipConfiguration": "WORKER_IP_PRIVATE"}, ({}, {"ipConfiguration": "WORKER_IP_PUBLIC"})
     ),
     "dataflow-own-service-account": Case(JOB, {"serviceAccountEmail": "x@y"}, ({}, {"serviceAccountEmail": ""})),
-    "dataflow-bounded": Case(JOB, {"maxWorkers": 4}, ({}, {"numWorkers": 1})),
+    "dataflow-bounded": Case(
+        "gcp:storage/bucketObject:BucketObject",
+        _template({"maxWorkers": 4}),
+        (_template({"numWorkers": 1}), _template({})),
+    ),
     "dataproc-own-service-account": Case(BATCH, _spark(serviceAccount="x@y"), (_spark(), {})),
     "dataproc-private": Case(BATCH, _spark(subnetworkUri="dev"), (_spark(serviceAccount="x@y"), {})),
     "container-inside": Case(

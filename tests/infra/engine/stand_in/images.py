@@ -11,6 +11,8 @@ from typing import Any
 from tests.infra.engine.stand_in.values import digest_of
 
 IMAGE = "docker-build:index:Image"
+EXPECTED = {"digest": "", "ref": ""}
+"""What docker-build 0.0.22 gives in a preview of a changed image: no unknown values, but empty ones."""
 
 
 class NoContext(ValueError):  # noqa: N818 - what is missing

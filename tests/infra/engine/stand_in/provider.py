@@ -144,7 +144,10 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         steady = {key: value for key, value in stays.items() if key not in volatile}
         if request.preview:
             expected = self._expected(kind, schema, inputs, context)
-            return provider_pb2.UpdateResponse(properties=_struct({**expected, **steady, **_given(kind, expected)}))
+            empty = images.EXPECTED if kind == images.IMAGE else {}
+            return provider_pb2.UpdateResponse(
+                properties=_struct({**expected, **steady, **_given(kind, expected), **empty})
+            )
         self._may_fail("update", kind, name, context)
         with self._cloud.changing() as resources:
             found = resources.get(f"{kind} {request.id}")
@@ -182,7 +185,9 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         filled = values.filled_in(kind, schema, inputs, identity, self._settings)
         if kind == images.IMAGE:
             filled |= images.built(inputs, self._context(inputs, context))
-        return {**self._place(schema), **filled, **{k: v for k, v in inputs.items() if k not in filled}}
+        unread = values.UNREAD.get(kind, set())
+        given = {key: value for key, value in inputs.items() if key not in filled and key not in unread}
+        return {**self._place(schema), **filled, **given}
 
     def _expected(
         self, kind: str, schema: Schema, inputs: dict[str, Any], context: grpc.ServicerContext

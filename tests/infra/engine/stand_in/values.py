@@ -19,6 +19,18 @@ VOLATILE: Final[Mapping[str, set[str]]] = {
 """Filled-in properties that follow the inputs; all others stay as they were made."""
 
 
+UNREAD: Final[Mapping[str, set[str]]] = {
+    "gcp:dataflow/flexTemplateJob:FlexTemplateJob": {
+        "machineType", "maxWorkers", "numWorkers", "sdkContainerImage", "stagingLocation", "tempLocation",
+    },
+}  # fmt: skip
+"""Arguments that the provider asks the service for and never finds, so that they read back as nothing.
+
+Of a job in Python: Dataflow has its options as Beam names them, `num_workers`, and pulumi-gcp 9.35 looks for
+`numWorkers` (terraform-provider-google#21322, #23797).
+"""
+
+
 def filled_in(
     kind: str, schema: Schema, inputs: Mapping[str, Any], identity: str, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
