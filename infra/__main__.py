@@ -44,7 +44,7 @@ if settings.stream.enabled:
     job = StreamJob(place.name("events"), StreamJobArgs(settings.stream, ground, image, messages, warehouse), ready)
     replay = PublisherArgs(settings.publisher, ground, image, messages)
     publisher = Publisher(place.name("publisher"), replay, ready) if settings.publisher.enabled else None
-    stream = Stream(messages, job, publisher)
+    stream = Stream(messages, warehouse, reader, job, publisher)
     stream_outputs(ground, messages, warehouse, reader, job)
 
 if settings.batch.on_google_cloud:

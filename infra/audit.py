@@ -32,6 +32,7 @@ class Audit(pulumi.ComponentResource):
                 project=args.place.project,
                 service=f"{service}.googleapis.com",
                 audit_log_configs=[projects.IAMAuditConfigAuditLogConfigArgs(log_type="DATA_READ")],
-                opts=pulumi.ResourceOptions(parent=self),
+                # Another environment of the project may have set it, too, or the project's owner.
+                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
             )
         self.register_outputs({})

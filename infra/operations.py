@@ -1,4 +1,4 @@
-"""What watches an environment and who changes it: alerts, the dashboard, the budget, CI's identity."""
+"""What watches an environment and who changes it: alerts, the dashboard, the budget, CI's identity, and the guards."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,14 @@ from infra.ci_identity import CiIdentity, CiIdentityArgs
 from infra.cloud_batch import CloudBatch
 from infra.cost import estimate
 from infra.dashboard import Dashboard, DashboardArgs
+from infra.dashboard_reader import DashboardReader
+from infra.deletion_guard import DeletionGuard
 from infra.foundation import Foundation
 from infra.messages import Messages
 from infra.publisher import Publisher
 from infra.settings import Settings
 from infra.stream_job import StreamJob
+from infra.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Stream:
     """What streams."""
 
     messages: Messages
+    warehouse: Warehouse
+    reader: DashboardReader
     job: StreamJob
     publisher: Publisher | None
 
@@ -56,17 +61,38 @@ class Operations(pulumi.ComponentResource):
             AlertsArgs(place, settings, names, args.batch is not None, machines, tuple(machines)),
             child,
         )
-        self.dashboard = Dashboard(
+        dashboard = Dashboard(
             place.name("dashboard"), DashboardArgs(place, names, args.batch is not None, machines), child
-        ).url
-        self.budget = Budget(place.name("budget"), BudgetArgs(place, settings, alerts.channels), child).says
-        self.ci = CiIdentity(
+        )
+        budget = Budget(place.name("budget"), BudgetArgs(place, settings, alerts.channels), child)
+        ci = CiIdentity(
             place.name("ci"),
             CiIdentityArgs(place, args.settings.ci, args.ground.storage.staging, _accounts(args)),
             child,
-        ).says
+        )
+        self.dashboard, self.budget, self.ci = dashboard.url, budget.says, ci.says
+        self._guard(args, [alerts, dashboard, budget, ci])
         self._costs = estimate(args.settings).as_json()
         self.register_outputs({"dashboard": self.dashboard, "budget": self.budget, "ci": self.ci})
+
+    def _guard(self, args: OperationsArgs, own: list[pulumi.Resource]) -> None:
+        """A side that is switched off goes as a whole or not at all, as the environment does.
+
+        What is shared has parts for one side alone, such as its services, so that each guard stands before it too.
+        """
+        sides: dict[str, list[pulumi.Resource]] = {}
+        if args.stream:
+            sides["stream"] = [args.stream.messages, args.stream.warehouse, args.stream.reader, args.stream.job]
+        if args.batch:
+            sides["batch"] = [args.batch]
+        shared = [args.ground, *own]
+        place, protects = args.settings.place, args.settings.security.deletion_protection
+        guards = [
+            DeletionGuard(place.name(f"{side}-deletion-protection"), [*parts, *shared], self, protects=protects)
+            for side, parts in sides.items()
+        ]
+        publisher = [args.stream.publisher] if args.stream and args.stream.publisher else []
+        DeletionGuard(place.name("deletion-protection"), [*shared, *guards, *publisher], self, protects=protects)
 
     def export(self) -> None:
         """Export the dashboard, the budget, what CI has to know, and the estimate of the monthly cost by component."""

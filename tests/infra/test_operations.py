@@ -11,6 +11,7 @@ from tests.infra.declared import GCP
 from tests.infra.environments import environment as stack
 
 POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
+GUARD = "pulumi-python:dynamic/shop:DeletionGuard"
 ALERTS = {
     "unacked",
     "bad-events",
@@ -96,3 +97,16 @@ def test_ci_may_give_the_roles_on_the_project_that_the_program_gives() -> None:
     given = {one.inputs["role"] for one in declared if one.type == "gcp:projects/iAMMember:IAMMember"}
     place = Place("prod", GCP["gcp:project"], GCP["gcp:region"], "")
     assert given == set(granted_on_project(place))
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_nothing_goes_before_the_guard_of_the_environment(name: str) -> None:
+    declared = stack(name)
+    guards = {one.name: one for one in declared.all(GUARD)}
+    last = guards.pop(f"{name}-deletion-protection")
+    assert guards.keys() <= last.depends_on
+    guarded = last.depends_on.union(*(one.depends_on for one in guards.values()))
+    others = {one.name for one in declared.resources if one.custom and not one.type.startswith("pulumi:providers")}
+    # The job's template names the image, so that this goes later than the template.
+    assert others - guarded == {last.name, f"{name}-stream"}
+    assert {one.protect for one in (last, *guards.values())} == {name == "prod"}

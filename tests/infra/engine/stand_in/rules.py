@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tests.infra.engine.stand_in.schema import Schema
 
-_IAM: Final = re.compile(r"I[aA][mM](Member|Binding|Policy)$")
+_IAM: Final = re.compile(r"I[aA][mM](Member|Binding|Policy|AuditConfig)$")
 _IAM_RESOURCE: Final = "gcp:"
 _NAMES: Final = (
     "workloadIdentityPoolProviderId", "workloadIdentityPoolId", "accountId", "tableId", "datasetId", "secretId",
