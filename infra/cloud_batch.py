@@ -6,6 +6,7 @@ import pulumi
 from pulumi_gcp import compute
 
 from app.dashboards.grafana import provisioning
+from app.events.time_bounds import PlausibleDays
 from infra.batch_host import DATA_FOLDER, BatchHost, BatchHostArgs
 from infra.batch_secrets import BatchSecrets, BatchSecretsArgs
 from infra.batch_stack import FOLDERS, LOOPBACK, ROLES, BatchStack, BatchStackArgs
@@ -26,6 +27,8 @@ class CloudBatchArgs:
     settings: BatchSettings
     ground: Foundation
     deletion_protection: bool
+    days: PlausibleDays
+    """The days that events may have."""
 
 
 class CloudBatch(pulumi.ComponentResource):
@@ -51,7 +54,7 @@ class CloudBatch(pulumi.ComponentResource):
         pulled = self.host.pull(image)
         job = None
         if settings.run_on_host:
-            job = JobArgs(pulled, events, place.environment, log_project=place.project)
+            job = JobArgs(pulled, events, place.environment, args.days, log_project=place.project)
         self.stack = BatchStack(
             name,
             BatchStackArgs(
@@ -71,7 +74,7 @@ class CloudBatch(pulumi.ComponentResource):
         if address:
             self.dataproc = Dataproc(
                 place.name("batch-job"),
-                DataprocArgs(settings, ground, image, secrets, events, address),
+                DataprocArgs(settings, ground, image, secrets, events, address, args.days),
                 after(self.stack, within=self),
             )
         self.register_outputs({})

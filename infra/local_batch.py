@@ -6,6 +6,7 @@ from typing import Final
 import pulumi
 
 from app.dashboards.grafana import provisioning
+from app.events.time_bounds import PlausibleDays
 from infra.batch_stack import ROLES, BatchStack, BatchStackArgs
 from infra.containers.spark_job import JobArgs
 from infra.local_image import LocalImage, LocalImageArgs
@@ -21,6 +22,8 @@ class LocalBatchArgs:
 
     environment: str
     settings: BatchSettings
+    days: PlausibleDays
+    """The days that events may have."""
 
 
 class LocalBatch(pulumi.ComponentResource):
@@ -42,7 +45,7 @@ class LocalBatch(pulumi.ComponentResource):
                 settings=args.settings,
                 passwords=self.passwords,
                 provisioned=provisioning(),
-                job=JobArgs(image.image_id, events, args.environment, folder=folder),
+                job=JobArgs(image.image_id, events, args.environment, args.days, folder=folder),
             ),
             child,
         )

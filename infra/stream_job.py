@@ -7,6 +7,7 @@ from typing import Any, Final
 import pulumi
 from pulumi_gcp import bigquery, dataflow, projects, pubsub, storage
 
+from app.events.time_bounds import PlausibleDays
 from infra.accounts import account
 from infra.flex_template import flex_template
 from infra.foundation import Foundation
@@ -28,6 +29,8 @@ class StreamJobArgs:
     image: Image
     messages: Messages
     warehouse: Warehouse
+    days: PlausibleDays
+    """The days that events may have."""
 
 
 class StreamJob(pulumi.ComponentResource):
@@ -106,6 +109,8 @@ class StreamJob(pulumi.ComponentResource):
             "keep_days": str(settings.keep_days),
             "archive_every_seconds": str(settings.archive_every_seconds),
             "shards": str(settings.shards),
+            "earliest": args.days.earliest,
+            "latest": args.days.latest,
         }
 
     def _grants(self, member: pulumi.Output[str]) -> list[pulumi.Resource]:

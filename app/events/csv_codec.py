@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from app.events.byte_streams import BOM
 from app.events.csv_columns import category_levels, read_canonical
 from app.events.csv_row import BadRowError, Row, read_row
 from app.events.identity import canonical_row, event_ids
@@ -25,7 +26,6 @@ from app.events.layout import CANONICAL, HeaderError, Layout, read_header
 from app.events.schema import BAD_EVENTS, EVENT_LOG, EVENTS, MAX_ROW_BYTES, PROVENANCE, RAW_COLUMNS
 from app.events.time_bounds import ANY_TIME, TimeBounds
 
-BOM: Final = b"\xef\xbb\xbf"
 HEADER: Final = ",".join(RAW_COLUMNS).encode()
 # pyarrow before 26.0.1 loses the delimiter behind a NUL (apache/arrow#50481).
 _SPECIAL: Final = (b'"', b"\r", b"\0", BOM)

@@ -1,8 +1,8 @@
 """One row of an event file, read by the rules alone.
 
 This is the reference of what a good and a bad row is. It reads a row at a time and serves the rows that the
-columnar reader of `app.events.csv_columns` does not recognise as canonical: quoted fields, the spellings of pandas, Spark
-and spreadsheets, bad rows.
+columnar reader of `app.events.csv_columns` does not recognise as canonical: quoted fields, the spellings of pandas,
+Spark and spreadsheets, bad rows.
 """
 
 import csv

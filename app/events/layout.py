@@ -62,9 +62,7 @@ class Layout:
             return ",".join(map(csv_field, _pick(self.columns)(values))).encode()
         fields = row.split(delimiter)
         if len(fields) != len(self.columns):
-            raise BadRowError(
-                Reason.MISSING_COLUMNS if len(fields) < len(self.columns) else Reason.EXTRA_COLUMNS
-            )
+            raise BadRowError(Reason.MISSING_COLUMNS if len(fields) < len(self.columns) else Reason.EXTRA_COLUMNS)
         return b",".join(_pick(self.columns)(fields))
 
 

@@ -7,6 +7,7 @@ append for one time that is more than ten years back or one ahead, and a table h
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 EARLIEST: Final = "2017-01-01"
@@ -36,7 +37,7 @@ class TimeBounds:
 ANY_TIME: Final = TimeBounds(-(2**63), 2**63 - 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PlausibleDays:
     """The days that events may have, as settings give them: both included.
 
@@ -67,9 +68,20 @@ class PlausibleDays:
 
     def at(self, now: int) -> TimeBounds:
         """The bounds for rows that come in at `now` [microseconds since the epoch]."""
+        return TimeBounds(self._first, self._last_end if self._ahead is None else now + self._ahead)
+
+    @cached_property
+    def _first(self) -> int:
+        return _begin(self.earliest) or 0
+
+    @cached_property
+    def _last_end(self) -> int:
+        return (_begin(self.latest) or 0) + _DAY
+
+    @cached_property
+    def _ahead(self) -> int | None:
         ahead = _AHEAD.fullmatch(self.latest)
-        latest = now + int(ahead[1]) * _DAY if ahead else (_begin(self.latest) or 0) + _DAY
-        return TimeBounds(_begin(self.earliest) or 0, latest)
+        return int(ahead[1]) * _DAY if ahead else None
 
 
 def _begin(text: str) -> int | None:
@@ -81,3 +93,6 @@ def _begin(text: str) -> int | None:
     except ValueError:
         return None
     return (datetime(day.year, day.month, day.day, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+DEFAULT_DAYS: Final = PlausibleDays()

@@ -25,7 +25,7 @@ from app.stream.replayer_settings import (
     ReplaySummary,
     Snapshot,
 )
-from app.stream.replayer_times import UNREADABLE, event_times, moment, rfc3339, row_bounds
+from app.stream.replayer_times import UNREADABLE, moment, rfc3339, times_of
 
 __all__ = [
     "CheckpointError",
@@ -78,8 +78,7 @@ def _first_time(path: str) -> int:
     block = next(read_blocks(path, rows=100), None)
     if block is None:
         return UNREADABLE
-    begins, _ = row_bounds(block.data)
-    return int(event_times(block.data, begins).min(initial=UNREADABLE))
+    return int(times_of(block).min(initial=UNREADABLE))
 
 
 class _Run:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.events.files import Block
-from app.stream.replayer_times import UNREADABLE, Times, event_times, micros, row_bounds
+from app.events.layout import CANONICAL, Layout
+from app.stream.replayer_times import UNREADABLE, Times, micros, row_bounds, times_of
 
 _DAY: Final = 86_400_000_000
 NEVER: Final = int(np.iinfo(np.int64).min)
@@ -49,6 +50,8 @@ class Piece:
     due: int
     """The event time, in microseconds, at which all its rows have happened, as far as the pace goes; `NEVER` before
     the first time of a file."""
+    layout: Layout = CANONICAL
+    """The order of its columns."""
 
 
 class Cutter:
@@ -69,7 +72,7 @@ class Cutter:
     def cut(self, block: Block) -> Iterator[Piece]:
         """The pieces of a block of any size; rows that are left out are in none."""
         begins, ends = row_bounds(block.data)
-        times = event_times(block.data, begins)
+        times = times_of(block)
         due = self._due(times)
         for first, stop in self._kept_runs(times):
             at = first
@@ -148,4 +151,5 @@ def _piece(
         earliest=None if earliest == UNREADABLE else earliest,
         latest=None if latest == UNREADABLE else latest,
         due=due,
+        layout=block.layout,
     )

@@ -93,7 +93,7 @@ def _sentence(summary: ReplaySummary) -> str:
 def _total_bytes(patterns: Sequence[str]) -> int | None:
     """The size of all files; None where one is gzip, so that its rows' bytes are not known."""
     files = [describe(path) for path in expand(patterns)]
-    return None if any(file.is_gzip for file in files) else sum(file.size for file in files)
+    return None if any(file.is_packed for file in files) else sum(file.size for file in files)
 
 
 @contextmanager
