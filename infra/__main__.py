@@ -42,7 +42,7 @@ if settings.stream.enabled:
     readers = DashboardReaderArgs(place, warehouse.answers, settings.warehouse.readers)
     reader = DashboardReader(place.name("dashboards"), readers, ready)
     job = StreamJob(place.name("events"), StreamJobArgs(settings, ground, image, messages, warehouse), ready)
-    replay = PublisherArgs(settings.publisher, ground, image, messages)
+    replay = PublisherArgs(settings, ground, image, messages)
     publisher = Publisher(place.name("publisher"), replay, ready) if settings.publisher.enabled else None
     stream = Stream(messages, job, publisher)
     stream_outputs(ground, messages, warehouse, reader, job)

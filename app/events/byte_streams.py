@@ -145,7 +145,7 @@ class GzipStream(_MemberStream):
     """What gzip members hold."""
 
     kind = "gzip"
-    errors = (igzip_lib.IsalError,)
+    errors = (igzip_lib.IsalError,)  # type: ignore[assignment]  # the stubs call it a value, not a class
 
     def _decompressor(self) -> Any:
         return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)

@@ -4,7 +4,7 @@ A name that reads like the key of a visitor, `user:5`, is marked as a name, `use
 share a key. `app.analytics.facts.session_key` is the same in SQL.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,11 +14,9 @@ OF_USER: Final = "user:"
 OF_NAME: Final = "user::"
 """Begins the key of a session whose name begins with `OF_USER`."""
 
-Texts = pa.StringArray | pa.ChunkedArray
 
-
-def session_keys(user_session: Texts, user_id: pa.Int64Array | pa.ChunkedArray) -> Texts:
-    """The key of the session of each event."""
+def session_keys(user_session: Any, user_id: Any) -> Any:
+    """The key of the session of each event, from two arrays or chunked arrays."""
     keys = user_session
     is_like_user = pc.starts_with(keys, OF_USER)
     if pc.any(is_like_user).as_py():

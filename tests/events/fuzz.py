@@ -141,7 +141,7 @@ class Spoiler:
 
 def blocks_of(rows: Sequence[bytes], chance: random.Random) -> list[Block]:
     """The rows in blocks of any size, layout, bounds and end of line."""
-    blocks = []
+    blocks: list[Block] = []
     at = 0
     one_layout = chance.random() < 0.5
     while at < len(rows):

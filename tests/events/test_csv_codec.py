@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.events.bad_events import Reason
-from app.events.csv_codec import BOM, HEADER, Block, decode, decode_blocks
+from app.events.byte_streams import BOM
+from app.events.csv_codec import HEADER, Block, decode, decode_blocks
 from app.events.csv_row import BadRowError, Row, read_row
 from app.events.identity import canonical_row
 from app.events.schema import EVENTS, MAX_ROW_BYTES, RAW_COLUMNS

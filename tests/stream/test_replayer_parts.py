@@ -12,6 +12,7 @@ from app.events.csv_codec import decode, decode_blocks
 from app.events.files import Block, EventFile
 from app.events.layout import Layout
 from app.events.schema import RAW_COLUMNS
+from app.events.time_bounds import DEFAULT_DAYS
 from app.stream.messages import block_of
 from app.stream.replayer_blocks import Cutter, Limits, Piece
 from app.stream.replayer_checkpoint import Checkpoint, CheckpointError, Position, Replay, Tally
@@ -157,6 +158,19 @@ def test_one_wrong_time_far_ahead_does_not_hold_up_the_replay(place: int) -> Non
     pieces = cut(rows, Limits(1, 1 << 20))
     assert all(piece.due <= micros(START + timedelta(seconds=9)) for piece in pieces)
     assert pieces[8].due == micros(START + timedelta(seconds=8))
+
+
+@pytest.mark.parametrize("place", [0, 2, 4])
+@pytest.mark.parametrize("year", [b"0019", b"1970", b"2106"])
+def test_an_implausible_time_moves_no_clock_and_its_row_is_sent(place: int, year: bytes) -> None:
+    rows = [row(second) for second in range(4)]
+    rows.insert(place, row(0).replace(b"2019", year))
+    pieces = cut(rows, Limits(1, 1 << 20, plausible=DEFAULT_DAYS.at(micros(START))))
+    assert kept(pieces) == [1, 2, 3, 4, 5]
+    pace = Pace(1, clock=lambda: 0.0)
+    waits = [pace.seconds_until(piece.due) for piece in pieces]
+    assert max(waits) == 3.0
+    assert waits == sorted(waits)
 
 
 def test_a_gap_in_the_events_is_kept() -> None:
