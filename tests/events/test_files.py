@@ -120,10 +120,10 @@ def test_a_header_of_other_columns_between_rows_ends_the_file_with_an_error(tmp_
     data = b"\n".join([HEADER, *rows(3), other, *rows(3)])
     path = write(tmp_path / "joined.csv", data)
     place = data.index(other)
-    for read in (lambda: read_blocks(path, 2), lambda: read_range(path, 0, 10_000, 2)):
+    for blocks in (read_blocks(path, 2), read_range(path, 0, 10_000, 2)):
         found: list[Block] = []
         with pytest.raises(EventFileError, match=rf"second header at byte {place}\b"):
-            found.extend(read())
+            found.extend(blocks)
         assert sum(block.rows for block in found) == 3
 
 
