@@ -23,6 +23,7 @@ from app.events.csv_columns import category_levels, read_canonical
 from app.events.csv_row import BadRowError, Row, read_row
 from app.events.identity import canonical_row, event_ids
 from app.events.layout import CANONICAL, HeaderError, Layout, read_header
+from app.events.respelling import respelled
 from app.events.schema import BAD_EVENTS, EVENT_LOG, EVENTS, MAX_ROW_BYTES, PROVENANCE, RAW_COLUMNS
 from app.events.time_bounds import ANY_TIME, TimeBounds
 
@@ -32,6 +33,12 @@ _SPECIAL: Final = (b'"', b"\r", b"\0", BOM)
 _SOURCE, _SOURCE_ROW, _INGEST_TIME = PROVENANCE
 LOCATED_EVENTS: Final = pa.schema([*EVENTS, _SOURCE, _SOURCE_ROW])
 LOCATED_BAD_EVENTS: Final = pa.schema([field for field in BAD_EVENTS if field.name != _INGEST_TIME.name])
+
+
+_MANY: Final = 64
+"""Rows for which it pays to start the columnar reader once more."""
+_Found = tuple[pa.RecordBatch, npt.NDArray[np.int64]]
+"""Events, and the indices of their rows."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +84,7 @@ def decode_blocks(blocks: Sequence[Block]) -> Decoded:
     read = _Read.of(blocks)
     events, index = _canonical(read)
     if len(index) < len(read.rows):
-        others, other_index = _others(read, index)
-        if other_index:
-            index = np.concatenate([index, np.array(other_index, np.int64)])
-            order = np.argsort(index, kind="stable")
-            joined = pa.Table.from_batches([events, others]).combine_chunks().to_batches()[0]
-            events, index = joined.take(pa.array(order)), index[order]
+        events, index = _joined((events, index), _others(read, index))
     numbers = _numbers(blocks, read.counts)
     sources = pa.DictionaryArray.from_arrays(
         pa.array(read.block_of_row), pa.array([block.source for block in blocks], pa.string())
@@ -157,19 +159,39 @@ class _Read:
         return within
 
 
-def _canonical(read: _Read) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
+def _canonical(read: _Read) -> _Found:
     """The events that the columnar reader finds, and their rows' indices."""
     simple = _simple(read.rows)
     if read.faults:
         simple = np.setdiff1d(simple, list(read.faults), assume_unique=True)
     rows = read.rows
-    events, index = read_canonical(rows if len(simple) == len(rows) else [rows[i] for i in simple.tolist()])
-    index = simple[index]
+    found = _plausible(read, rows if len(simple) == len(rows) else [rows[i] for i in simple.tolist()], simple)
+    rest = np.setdiff1d(simple, found[1], assume_unique=True) if len(found[1]) < len(simple) else simple[:0]
+    if len(rest) < _MANY:
+        return found
+    spelled = {i: row for i in rest.tolist() if (row := respelled(rows[i])) is not None}
+    return _joined(found, _plausible(read, list(spelled.values()), np.array(list(spelled), np.int64)))
+
+
+def _plausible(read: _Read, rows: Sequence[bytes], at: npt.NDArray[np.int64]) -> _Found:
+    """The plausible events of canonical rows, which have the indices `at`."""
+    events, index = read_canonical(rows)
+    index = at[index]
     keep = read.plausible(events.column("event_time").view(pa.int64()).to_numpy(), index)
     return (events, index) if keep.all() else (events.filter(pa.array(keep)), index[keep])
 
 
-def _others(read: _Read, index: npt.NDArray[np.int64]) -> tuple[pa.RecordBatch, list[int]]:
+def _joined(first: _Found, second: _Found) -> _Found:
+    """Both, in the order of rows."""
+    if not len(second[1]):
+        return first
+    index = np.concatenate([first[1], second[1]])
+    order = np.argsort(index, kind="stable")
+    events = pa.Table.from_batches([first[0], second[0]]).combine_chunks().to_batches()[0]
+    return events.take(pa.array(order)), index[order]
+
+
+def _others(read: _Read, index: npt.NDArray[np.int64]) -> _Found:
     """Events among the rows that are not at `index`, read one by one, and their indices. Faults go to `read.faults`."""
     good: list[Row] = []
     good_index: list[int] = []
@@ -181,7 +203,7 @@ def _others(read: _Read, index: npt.NDArray[np.int64]) -> tuple[pa.RecordBatch, 
             good_index.append(i)
         except BadRowError as fault:
             read.faults[i] = fault
-    return _events(good), good_index
+    return _events(good), np.array(good_index, np.int64)
 
 
 def _rows_of(block: Block) -> tuple[Layout, list[bytes]]:

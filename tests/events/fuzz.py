@@ -12,17 +12,15 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from app.events.csv_codec import Block, Decoded, decode_blocks
-from app.events.csv_row import BadRowError, Row, read_row
+from app.events.csv_codec import Block, decode_blocks
 from app.events.generator import Settings, generate
-from app.events.identity import canonical_row, event_ids
 from app.events.layout import CANONICAL, Layout
-from app.events.schema import EVENTS, MAX_ROW_BYTES, RAW_COLUMNS
+from app.events.schema import MAX_ROW_BYTES, RAW_COLUMNS
 from app.events.time_bounds import ANY_TIME, DEFAULT_DAYS, TimeBounds
+from tests.events.judge import compare, judged
 
 ROWS: Final = (30_000, 50_000)
 """Fewer and more rows of a call: pyarrow works otherwise on many than on few."""
@@ -84,6 +82,32 @@ _VALUES: Final = {
     "event_time": _TIMES, "event_type": _TYPES, "product_id": _IDS, "category_id": _IDS, "category_code": _TEXTS,
     "brand": _TEXTS, "price": _PRICES, "user_id": _IDS, "user_session": _TEXTS,
 }  # fmt: skip
+
+
+def _pandas(fields: list[bytes]) -> None:
+    fields[0] = fields[0].replace(b" UTC", b"+00:00")
+    fields[6] = fields[6].removesuffix(b"0")
+    fields[7] += b".0"
+
+
+def _spark(fields: list[bytes]) -> None:
+    fields[0] = fields[0].replace(b" UTC", b".000Z").replace(b" ", b"T")
+
+
+def _tracker(fields: list[bytes]) -> None:
+    fields[0] = fields[0].replace(b" UTC", b"")
+    fields[1] = fields[1].title()
+    fields[6] = fields[6].removesuffix(b".00")
+
+
+_STYLES: Final[Sequence[Callable[[list[bytes]], None]]] = (_pandas, _spark, _tracker)
+
+
+def in_style(row: bytes, style: Callable[[list[bytes]], None]) -> bytes:
+    """A good row as another program writes it."""
+    fields = row.split(b",")
+    style(fields)
+    return b",".join(fields)
 
 
 @cache
@@ -163,88 +187,15 @@ def _in_layout(row: bytes, layout: Layout) -> bytes:
     return layout.delimiter.encode().join(values.get(name, b"ignored") for name in layout.columns)
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the rules say of a row."""
-
-    source: str
-    number: int
-    raw: bytes
-    row: Row | None
-    fault: BadRowError | None
-
-
-def judged(blocks: Sequence[Block]) -> list[Verdict]:
-    """The rows of blocks, read one by one."""
-    found = []
-    for block in blocks:
-        lines = block.data.split(b"\n")[:-1]
-        for number, line in enumerate(lines, block.first_row):
-            raw = line.removesuffix(b"\r")
-            try:
-                row = read_row(block.layout.canonical_row(raw) if block.layout is not CANONICAL else raw, block.bounds)
-            except BadRowError as fault:
-                found.append(Verdict(block.source, number, raw, None, fault))
-            else:
-                found.append(Verdict(block.source, number, raw, row, None))
-    return found
-
-
-def compare(decoded: Decoded, verdicts: Sequence[Verdict]) -> None:
-    """Raise AssertionError where the codec found something else than the rules say."""
-    good = [(verdict, verdict.row) for verdict in verdicts if verdict.row]
-    bad = [(verdict, verdict.fault) for verdict in verdicts if verdict.fault]
-    _same("rows", [decoded.rows], [len(verdicts)])
-    _same("the ledger", [len(decoded.events) + len(decoded.bad)], [decoded.rows])
-    events = decoded.events
-    _same("places", _pairs(events), [(verdict.source, verdict.number) for verdict, _ in good])
-    _same("ids", events.column("event_id").to_pylist(), event_ids(canonical_row(*row) for _, row in good).to_pylist())
-    for name, wanted in zip(RAW_COLUMNS, zip(*(row for _, row in good), strict=True), strict=bool(good)):
-        _same(name, events.column(name).to_pylist(), list(wanted))
-    _same("levels", _levels(decoded), [_split_code(row.category_code) for _, row in good])
-    _same("flags", _flags(decoded), [(row.price == 0, row.user_session is None) for _, row in good])
-    _same("bad places", _pairs(decoded.bad), [(verdict.source, verdict.number) for verdict, _ in bad])
-    _same("raw", decoded.bad.column("raw").to_pylist(), [verdict.raw for verdict, _ in bad])
-    _same("reasons", decoded.bad.column("reason").to_pylist(), [fault.reason.value for _, fault in bad])
-    _same("fields", decoded.bad.column("field").to_pylist(), [fault.field for _, fault in bad])
-    if events.schema.names[: len(EVENTS)] != EVENTS.names:
-        raise AssertionError(f"columns {events.schema.names}")
-
-
-def _pairs(batch: object) -> list[tuple[str, int]]:
-    columns = [batch.column(name).to_pylist() for name in ("source", "source_row")]  # type: ignore[attr-defined]
-    return list(zip(*columns, strict=True))
-
-
-def _levels(decoded: Decoded) -> list[tuple[str | None, ...]]:
-    columns = [decoded.events.column(name).to_pylist() for name in ("department", "sub_category", "product")]
-    return list(zip(*columns, strict=True))
-
-
-def _split_code(code: str | None) -> tuple[str | None, ...]:
-    parts = (code or "").split(".", 2)
-    return tuple(part or None for part in [*parts, "", ""][:3])
-
-
-def _flags(decoded: Decoded) -> list[tuple[bool, bool]]:
-    columns = [decoded.events.column(name).to_pylist() for name in ("zero_price", "missing_session")]
-    return list(zip(*columns, strict=True))
-
-
-def _same(what: str, found: Sequence[object], wanted: Sequence[object]) -> None:
-    if list(found) == list(wanted):
-        return
-    at = next((i for i, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b), min(len(found), len(wanted)))
-    is_, should_be = found[at : at + 1], wanted[at : at + 1]
-    raise AssertionError(f"{what}: {len(found)} found, {len(wanted)} wanted; at {at} {is_!r} and not {should_be!r}")
-
-
 def call(seed: int) -> int:
     """One call of the codec, compared; the number of its rows. Raises AssertionError."""
     chance = random.Random(seed)
     rows = _good_rows()[: chance.choice(ROWS)]
     if chance.random() < 0.2:  # few values, so that dictionaries are small and columns alike
         rows = (rows[0],) * len(rows)
+    if chance.random() < 0.3:
+        style = chance.choice(_STYLES)
+        rows = tuple(in_style(row, style) for row in rows)
     blocks = blocks_of(Spoiler(chance).spoilt(rows), chance)
     compare(decode_blocks(blocks), judged(blocks))
     return len(rows)
