@@ -41,18 +41,18 @@ if settings.stream.enabled:
     warehouse = Warehouse(place.name("warehouse"), WarehouseArgs(place, settings.warehouse, security, key), ready)
     readers = DashboardReaderArgs(place, warehouse.answers, settings.warehouse.readers)
     reader = DashboardReader(place.name("dashboards"), readers, ready)
-    job = StreamJob(place.name("events"), StreamJobArgs(settings.stream, ground, image, messages, warehouse), ready)
-    replay = PublisherArgs(settings.publisher, ground, image, messages)
+    job = StreamJob(place.name("events"), StreamJobArgs(settings, ground, image, messages, warehouse), ready)
+    replay = PublisherArgs(settings, ground, image, messages)
     publisher = Publisher(place.name("publisher"), replay, ready) if settings.publisher.enabled else None
     stream = Stream(messages, warehouse, reader, job, publisher)
     stream_outputs(ground, messages, warehouse, reader, job)
 
 if settings.batch.on_google_cloud:
-    batch = CloudBatch(place.name("batch"), CloudBatchArgs(settings.batch, ground, security.deletion_protection), ready)
+    batch = CloudBatch(place.name("batch"), CloudBatchArgs(settings, ground), ready)
     cloud_batch_outputs(place, batch, settings.batch.port_offset)
 
 if settings.batch.run == "local":
-    here = LocalBatchArgs(place.environment, settings.batch)
+    here = LocalBatchArgs(place.environment, settings)
     local_batch_outputs(place.environment, LocalBatch(place.name("batch"), here))
 
 if settings.on_google_cloud:

@@ -16,16 +16,15 @@ from infra.image import Image, ImageArgs
 from infra.local_batch import DOCKERFILE
 from infra.order import after
 from infra.passwords import Passwords
-from infra.settings.batch import BatchSettings
+from infra.settings.load import Settings
 
 
 @dataclass(frozen=True)
 class CloudBatchArgs:
-    """What the pipeline stands on, and whether its data is protected from `pulumi destroy`."""
+    """The settings of the environment, and what the pipeline stands on."""
 
-    settings: BatchSettings
+    settings: Settings
     ground: Foundation
-    deletion_protection: bool
 
 
 class CloudBatch(pulumi.ComponentResource):
@@ -39,19 +38,22 @@ class CloudBatch(pulumi.ComponentResource):
     def __init__(self, name: str, args: CloudBatchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("shop:infra:CloudBatch", name, None, opts)
         self._name, self._args, self._child = name, args, pulumi.ResourceOptions(parent=self)
-        place, settings, ground = args.ground.place, args.settings, args.ground
+        place, settings, ground = args.ground.place, args.settings.batch, args.ground
+        days = args.settings.events.plausible_days
         events = settings.events or pulumi.Output.concat("gs://", ground.storage.events, "/events/")
         passwords = Passwords(f"{name}-passwords", ROLES, self._child)
         secrets = BatchSecrets(f"{name}-secrets", BatchSecretsArgs(place, passwords, ROLES, ground.key), self._child)
         image = Image(f"{name}-job", ImageArgs(ground.registry, DOCKERFILE), self._child)
         address = None if settings.run_on_host else self._address()
         self.host = BatchHost(
-            f"{name}-host", BatchHostArgs(settings, ground, FOLDERS, args.deletion_protection, address), self._child
+            f"{name}-host",
+            BatchHostArgs(settings, ground, FOLDERS, args.settings.security.deletion_protection, address),
+            self._child,
         )
         pulled = self.host.pull(image)
         job = None
         if settings.run_on_host:
-            job = JobArgs(pulled, events, place.environment, log_project=place.project)
+            job = JobArgs(pulled, events, place.environment, days, log_project=place.project)
         self.stack = BatchStack(
             name,
             BatchStackArgs(
@@ -71,7 +73,7 @@ class CloudBatch(pulumi.ComponentResource):
         if address:
             self.dataproc = Dataproc(
                 place.name("batch-job"),
-                DataprocArgs(settings, ground, image, secrets, events, address),
+                DataprocArgs(settings, ground, image, secrets, events, address, days),
                 after(self.stack, within=self),
             )
         self.register_outputs({})

@@ -9,6 +9,7 @@ import pulumi
 from pulumi_gcp import cloudscheduler, compute, projects, serviceaccount, storage
 
 from app.batch.settings import SERVER_STORES
+from app.events.time_bounds import PlausibleDays
 from infra.accounts import account
 from infra.batch_host import STORES_TAG
 from infra.batch_secrets import BatchSecrets
@@ -39,6 +40,8 @@ class DataprocArgs:
     """Event files: a gs:// address, glob or prefix."""
     stores: pulumi.Input[str]
     """The private address of the machine that has the stores."""
+    days: PlausibleDays
+    """The days that events may have."""
 
 
 class Dataproc(pulumi.ComponentResource):
@@ -109,6 +112,8 @@ class Dataproc(pulumi.ComponentResource):
                     "args": [
                         pulumi.Output.concat("--events=", args.events),
                         pulumi.Output.concat("--staging=gs://", args.ground.storage.staging, "/batch"),
+                        f"--earliest={args.days.earliest}",
+                        f"--latest={args.days.latest}",
                         *(
                             pulumi.Output.concat(
                                 f"--secret={store.upper()}_PASSWORD=", args.secrets.version(f"{store}-loader")

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import pulumi
 
+from app.events.time_bounds import EARLIEST_FORM, LATEST_FORM
+
 PARAMETERS: Final = {
     "subscription": ("The subscription that is read", r"projects/[^/]+/subscriptions/[^/]+"),
     "dataset": ("The dataset that is written to, PROJECT.DATASET", r"[^.]+\.[A-Za-z0-9_]+"),
@@ -18,6 +20,8 @@ PARAMETERS: Final = {
     "keep_days": ("How long an hour's events stay in state; 0: always", r"[0-9]+"),
     "archive_every_seconds": ("How old a row that is not archived may get", r"[0-9]+"),
     "shards": ("Parts that an hour is counted in", r"[0-9]+"),
+    "earliest": ("First day that an event may have", EARLIEST_FORM),
+    "latest": ("Last day that an event may have, or days ahead of now", LATEST_FORM),
 }
 """The options of `app.stream.settings` that the template takes, each with its meaning and its form."""
 

@@ -10,7 +10,7 @@ from infra.batch_stack import ROLES, BatchStack, BatchStackArgs
 from infra.containers.spark_job import JobArgs
 from infra.local_image import LocalImage, LocalImageArgs
 from infra.passwords import Passwords
-from infra.settings.batch import BatchSettings
+from infra.settings.load import Settings
 
 DOCKERFILE: Final = "app/batch/Dockerfile"
 
@@ -20,7 +20,7 @@ class LocalBatchArgs:
     """The environment, and what its pipeline reads and takes of the computer."""
 
     environment: str
-    settings: BatchSettings
+    settings: Settings
 
 
 class LocalBatch(pulumi.ComponentResource):
@@ -31,7 +31,7 @@ class LocalBatch(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LocalBatchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("shop:infra:LocalBatch", name, None, opts)
-        child, events = pulumi.ResourceOptions(parent=self), args.settings.events or ""
+        child, events = pulumi.ResourceOptions(parent=self), args.settings.batch.events or ""
         self.passwords = Passwords(f"{name}-passwords", ROLES, child)
         image = LocalImage(f"{name}-job", LocalImageArgs(DOCKERFILE), child)
         folder = events if events.startswith("/") else None
@@ -39,10 +39,12 @@ class LocalBatch(pulumi.ComponentResource):
             name,
             BatchStackArgs(
                 environment=args.environment,
-                settings=args.settings,
+                settings=args.settings.batch,
                 passwords=self.passwords,
                 provisioned=provisioning(),
-                job=JobArgs(image.image_id, events, args.environment, folder=folder),
+                job=JobArgs(
+                    image.image_id, events, args.environment, args.settings.events.plausible_days, folder=folder
+                ),
             ),
             child,
         )

@@ -12,7 +12,7 @@ from infra.foundation import Foundation
 from infra.image import Image
 from infra.messages import Messages
 from infra.network import IAP_TAG
-from infra.settings.publisher import PublisherSettings
+from infra.settings.load import Settings
 
 _SCOPES: Final = ("devstorage.read_write", "logging.write", "monitoring.write", "pubsub")
 
@@ -21,7 +21,7 @@ _SCOPES: Final = ("devstorage.read_write", "logging.write", "monitoring.write", 
 class PublisherArgs:
     """What the publisher reads, runs and publishes to, and the network that it is in."""
 
-    settings: PublisherSettings
+    settings: Settings
     ground: Foundation
     image: Image
     messages: Messages
@@ -37,7 +37,7 @@ class Publisher(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PublisherArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("shop:infra:Publisher", name, None, opts)
-        place, settings = args.ground.place, args.settings
+        place, settings = args.ground.place, args.settings.publisher
         publisher = account(name, place, "Publisher: replays event files", pulumi.ResourceOptions(parent=self))
         granted = _grants(name, args, publisher.member, self)
         instance = compute.Instance(
@@ -89,13 +89,15 @@ class Publisher(pulumi.ComponentResource):
 
 
 def _user_data(args: PublisherArgs) -> pulumi.Output[str]:
-    settings = args.settings
+    settings, days = args.settings.publisher, args.settings.events
     options: dict[str, pulumi.Input[str]] = {
         "topic": args.messages.topic_path,
         "checkpoint": pulumi.Output.concat(
             "gs://", args.ground.storage.checkpoints, f"/replays/{settings.replay}.json"
         ),
         "block-rows": str(settings.block_rows),
+        "earliest": days.earliest,
+        "latest": days.latest,
     }
     options |= {
         name: str(value)

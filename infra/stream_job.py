@@ -12,7 +12,7 @@ from infra.flex_template import flex_template, template_name
 from infra.foundation import Foundation
 from infra.image import Image
 from infra.messages import Messages
-from infra.settings.stream import StreamSettings
+from infra.settings.load import Settings
 from infra.warehouse import Warehouse
 
 OUTPUT: Final = "streamJob"
@@ -23,7 +23,7 @@ OUTPUT: Final = "streamJob"
 class StreamJobArgs:
     """What the job reads, runs, writes and is in."""
 
-    settings: StreamSettings
+    settings: Settings
     ground: Foundation
     image: Image
     messages: Messages
@@ -43,7 +43,7 @@ class StreamJob(pulumi.ComponentResource):
     def __init__(self, name: str, args: StreamJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("shop:infra:StreamJob", name, None, opts)
         self._name, self._args = name, args
-        settings, place = args.settings, args.ground.place
+        settings, place = args.settings.stream, args.ground.place
         worker = account(
             f"{name}-worker", place, "Workers of the streaming pipeline", pulumi.ResourceOptions(parent=self)
         )
@@ -84,7 +84,7 @@ class StreamJob(pulumi.ComponentResource):
         self.register_outputs({"job_id": self.job_id, "account": self.account})
 
     def _template(self) -> storage.BucketObject:
-        args, settings = self._args, self._args.settings
+        args, settings = self._args, self._args.settings.stream
         staging = args.ground.storage.staging
         environment: dict[str, pulumi.Input[Any]] = {
             "machineType": settings.machine_type,
@@ -105,7 +105,7 @@ class StreamJob(pulumi.ComponentResource):
         )
 
     def _parameters(self) -> dict[str, pulumi.Input[str]]:
-        args, settings = self._args, self._args.settings
+        args, settings, days = self._args, self._args.settings.stream, self._args.settings.events
         return {
             "subscription": args.messages.subscription_path,
             "dataset": pulumi.Output.concat(args.ground.place.project, ".", args.warehouse.dataset),
@@ -114,6 +114,8 @@ class StreamJob(pulumi.ComponentResource):
             "keep_days": str(settings.keep_days),
             "archive_every_seconds": str(settings.archive_every_seconds),
             "shards": str(settings.shards),
+            "earliest": days.earliest,
+            "latest": days.latest,
         }
 
     def _grants(self, member: pulumi.Output[str]) -> list[pulumi.Resource]:

@@ -26,6 +26,7 @@ import pyarrow as pa
 
 from app.analytics.measures import cents, count_if, exactly, money, seconds_between, total
 from app.events.schema import EVENTS, SESSION_GAP_MINUTES
+from app.events.session_key import OF_NAME, OF_USER
 
 FAST_EVENTS: Final = 10
 FAST_EVENTS_PER_MINUTE: Final = 6
@@ -60,8 +61,11 @@ class Fact:
 
 
 def session_key(events: ir.Table) -> Any:
-    """Name the session that an event belongs to: the site's name for it, or the user where that is missing."""
-    return events.user_session.coalesce(ibis.literal("user:") + events.user_id.cast("string"))
+    """Name the session that an event belongs to, as `app.events.session_key` does."""
+    named = events.user_session.startswith(OF_USER).ifelse(
+        ibis.literal(OF_NAME) + events.user_session, events.user_session
+    )
+    return named.coalesce(ibis.literal(OF_USER) + events.user_id.cast("string"))
 
 
 def half_hours(events: ir.Table) -> ir.Table:

@@ -19,6 +19,7 @@ from app.batch import job
 from app.batch.errors import BatchError
 from app.batch.run_report import report_run
 from app.batch.schedule import STORES, files_to_read
+from app.events.time_bounds import EARLIEST, LATEST
 
 ENDPOINT_VARIABLE: Final = "SECRET_MANAGER_ENDPOINT"
 """Where Secret Manager is; for tests."""
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             variable, _, secret = pair.partition("=")
             os.environ[variable] = read_secret(secret)
         files = files_to_read(given.events, given.staging)
-        code = job.main([*files, "--staging", given.staging, "--stores", given.stores, "--master", "yarn"])
+        days = ["--earliest", given.earliest, "--latest", given.latest]
+        code = job.main([*files, "--staging", given.staging, "--stores", given.stores, *days, "--master", "yarn"])
     except BatchError as error:
         sys.stderr.write(f"error: {error}\n")
         code = error.exit_code
@@ -80,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--events", required=True, metavar="FILES", help="a gs:// address, glob or prefix")
     parser.add_argument("--staging", required=True, metavar="DIR", help="gs:// address of the events between runs")
     parser.add_argument("--stores", default=STORES, metavar="NAMES", help=f"what is loaded ({STORES})")
+    parser.add_argument("--earliest", default=EARLIEST, metavar="DATE", help=f"first day of events ({EARLIEST})")
+    parser.add_argument(
+        "--latest", default=LATEST, metavar="DATE", help=f"last day of events, or days ahead of now ({LATEST})"
+    )
     parser.add_argument(
         "--secret", action="append", default=[], metavar="VARIABLE=VERSION", help="a variable's value, by its secret"
     )

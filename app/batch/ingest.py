@@ -22,6 +22,7 @@ from app.batch.tasks import Tasks
 from app.events.dialects import spark_ddl
 from app.events.files import EventFile
 from app.events.schema import BAD_EVENTS, EVENTS
+from app.events.time_bounds import DEFAULT_DAYS, PlausibleDays
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -87,10 +88,11 @@ def ingest(
     progress: Progress,
     base: Base | None = None,
     replaced: Collection[str] = (),
+    plausible: PlausibleDays = DEFAULT_DAYS,
 ) -> Ingested:
     """Read event files into a staging folder, on top of those of `base` but for the `replaced` ones (paths).
 
-    A file of the same path as one of the base replaces it.
+    A file of the same path as one of the base replaces it. What `plausible` says holds for the files that are read.
 
     Raises:
         SourceError: a file cannot be read.
@@ -112,7 +114,7 @@ def ingest(
             replace(split, number=first + split.number, source=places + split.source)
             for split in plan_splits(files, split_bytes)
         ]
-        read = partial(read_split, folder=folder, ingest_time=micros)
+        read = partial(read_split, folder=folder, ingest_time=micros, bounds=plausible.at(micros))
         parts = found_again + tasks.run(read, splits, lambda part: part.rows, advance)
     with progress.stage("duplicates"):
         parts = _leave_out_repeats(tasks, taken_over.parts, parts, folder)

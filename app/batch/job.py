@@ -25,6 +25,7 @@ from app.batch.run import Result, run_batch
 from app.batch.settings import STORE_NAMES, Settings
 from app.batch.stores.registry import make_stores
 from app.events.ledger import LedgerError
+from app.events.time_bounds import EARLIEST, LATEST
 
 LEDGER_EXIT = 3
 NOT_LOADED_EXIT = 8
@@ -156,6 +157,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--master", default=default.master, metavar="URL", help="Spark's master (local[*])")
     parser.add_argument("--memory", default=default.memory, metavar="SIZE", help="heap of Spark's driver (3g)")
+    parser.add_argument(
+        "--earliest", default=default.earliest, metavar="DATE", help=f"first day of events ({EARLIEST})"
+    )
+    parser.add_argument(
+        "--latest", default=default.latest, metavar="DATE", help=f"last day of events, or days ahead of now ({LATEST})"
+    )
     parser.add_argument("--split-mb", default=default.split_mb, type=int, metavar="N", help="MiB a task reads (32)")
     parser.add_argument(
         "--shuffle-partitions",

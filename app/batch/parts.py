@@ -27,6 +27,7 @@ from app.batch.session_shares import SHARES, hashes_of, shares_of, write_shares
 from app.batch.splits import Split, blocks_of
 from app.events.csv_codec import LOCATED_BAD_EVENTS, Block, decode_blocks, stored
 from app.events.schema import BAD_EVENTS, EVENTS
+from app.events.time_bounds import TimeBounds
 
 PART_BYTES: Final = 64 << 20
 """Raw rows in memory at a time; with their columns about four times as much."""
@@ -94,13 +95,14 @@ class Part:
         return f"ids/{self.name}.ids"
 
 
-def read_split(split: Split, folder: Folder, ingest_time: int) -> Iterator[Part]:
+def read_split(split: Split, folder: Folder, ingest_time: int, bounds: TimeBounds) -> Iterator[Part]:
     """Read, decode and write a split, one part at a time.
 
     Args:
         split: what to read.
         folder: the run's staging folder.
         ingest_time: stored with bad events [microseconds since the epoch].
+        bounds: which event times are plausible.
 
     Raises:
         EventFileError: the source cannot be read.
@@ -110,7 +112,7 @@ def read_split(split: Split, folder: Folder, ingest_time: int) -> Iterator[Part]
     events: list[pa.RecordBatch] = []
     bad: list[pa.RecordBatch] = []
     for block in blocks_of(split, _BLOCK_ROWS, _BLOCK_BYTES):
-        decoded = decode_blocks([Block(block.data, split.path, rows + 1)])
+        decoded = decode_blocks([Block(block.data, split.path, rows + 1, layout=block.layout, bounds=bounds)])
         rows += block.rows
         size += len(block.data)
         events.append(decoded.events.select(EVENTS.names))

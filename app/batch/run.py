@@ -24,13 +24,14 @@ from app.batch.stores import Run, Store
 from app.batch.tasks import SparkTasks, Tasks
 from app.events.files import EventFile, EventFileError, describe, expand
 from app.events.ledger import Ledger
+from app.events.time_bounds import PlausibleDays
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _log = logging.getLogger(__name__)
 _MIB: Final = 1 << 20
-_GZIP_RATIO: Final = 5
+_PACKED_RATIO: Final = 5
 _EVENT_BYTES: Final = 130
 """Of an event as plain text."""
 
@@ -84,6 +85,7 @@ def run_batch(settings: Settings, stores: Mapping[str, Store], progress: Progres
             progress=progress,
             base=base if settings.add else None,
             replaced=replaced,
+            plausible=PlausibleDays(settings.earliest, settings.latest),
         )
         loads.opened(*stores)
         ledger = ledger_of(ingested)
@@ -100,7 +102,7 @@ def plain_bytes(files: Sequence[EventFile]) -> int:
     So many bytes of disk a run takes at its height: Parquet twice where it cannot be linked, ids, facts and Spark's
     shuffles.
     """
-    return sum(file.size * (_GZIP_RATIO if file.is_gzip else 1) for file in files)
+    return sum(file.size * (_PACKED_RATIO if file.is_packed else 1) for file in files)
 
 
 def _files(paths: Sequence[str]) -> list[EventFile]:

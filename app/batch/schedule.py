@@ -29,6 +29,7 @@ from app.batch.settings import SERVER_STORES
 from app.batch.status import STATUS, Status, write_status
 from app.events.files import EventFileError, describe, expand
 from app.events.generator_command import main as generate
+from app.events.time_bounds import EARLIEST, LATEST
 
 GENERATED: Final = "generated:"
 """As `--events`, before the number of events to make up."""
@@ -113,7 +114,8 @@ def _run(given: argparse.Namespace, stop: threading.Event) -> int:
 
 
 def _options(given: argparse.Namespace) -> list[str]:
-    return ["--stores", given.stores, "--memory", given.memory]
+    days = ["--earliest", given.earliest, "--latest", given.latest]
+    return ["--stores", given.stores, "--memory", given.memory, *days]
 
 
 def _write_dashboards(given: argparse.Namespace, stop: threading.Event) -> None:
@@ -178,6 +180,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--stores", default=STORES, metavar="NAMES", help=f"what is loaded ({STORES})")
     parser.add_argument("--memory", default="3g", metavar="SIZE", help="heap of Spark's driver (3g)")
+    parser.add_argument("--earliest", default=EARLIEST, metavar="DATE", help=f"first day of events ({EARLIEST})")
+    parser.add_argument(
+        "--latest", default=LATEST, metavar="DATE", help=f"last day of events, or days ahead of now ({LATEST})"
+    )
     parser.add_argument(
         "--dashboards", metavar="DIR", help="folder in whose dashboards/ those of Grafana are kept up to date (none)"
     )

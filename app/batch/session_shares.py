@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from app.batch.folder import Folder
+from app.events.session_key import session_keys
 
 SHARES: Final = 16
 """Enough that a share of a month of 70 million events fits a task in a few steps; more would make files larger."""
@@ -33,9 +33,7 @@ def hash_of(session_key: bytes) -> int:
 
 def hashes_of(events: pa.Table) -> Hashes:
     """The hash of the session of each event."""
-    keys = events.column("user_session")
-    if keys.null_count:
-        keys = pc.coalesce(keys, pc.binary_join_element_wise("user:", events.column("user_id").cast(pa.string()), ""))
+    keys = session_keys(events.column("user_session"), events.column("user_id"))
     coded = pa.chunked_array(keys).combine_chunks().dictionary_encode()
     of_each: Hashes = np.fromiter(map(hash_of, coded.dictionary.cast(pa.binary()).to_pylist()), np.uint32)
     hashes: Hashes = of_each[coded.indices.to_numpy()]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from app.batch.errors import SettingsError
+from app.events.time_bounds import EARLIEST, LATEST, PlausibleDays
 
 StoreName = Literal["embedded", "mysql", "redis", "cassandra"]
 STORE_NAMES: Final[tuple[StoreName, ...]] = get_args(StoreName)
@@ -43,6 +44,10 @@ class Settings:
     """Spark's master. On a cluster that starts the job itself this is not used."""
     memory: str = "3g"
     """The heap of Spark's driver, which on one machine is all of Spark's memory."""
+    earliest: str = EARLIEST
+    """The first day, a date, that an event may have: one before it is a bad event."""
+    latest: str = LATEST
+    """The last day that an event may have: a date, or days ahead of the run's begin such as +1d."""
     split_mb: int = 32
     """Size of a task's share of a plain file [MiB]."""
     shuffle_partitions: int | None = None
@@ -93,6 +98,7 @@ class Settings:
                 self.gcs_connector in ("", self.gcs_connector.removesuffix(".jar") + ".jar"),
                 f"gcs_connector: {self.gcs_connector!r} is no jar; for example gcs-connector-3.1.3-shaded.jar",
             ),
+            *self._day_rules(),
             (1 <= self.split_mb <= 1024, f"split_mb: {self.split_mb} is not in 1 to 1024; for example 32"),
             (
                 self.shuffle_partitions is None or 1 <= self.shuffle_partitions <= 100_000,
@@ -103,6 +109,13 @@ class Settings:
                 f"questions_at_once: {self.questions_at_once} is not in 1 to 64; for example 2",
             ),
         ]
+
+    def _day_rules(self) -> list[tuple[bool, str]]:
+        try:
+            PlausibleDays(self.earliest, self.latest)
+        except ValueError as error:
+            return [(False, str(error))]
+        return []
 
     @property
     def is_local(self) -> bool:

@@ -1,7 +1,7 @@
 """Splits: which task reads which bytes of which file.
 
 A plain file is cut into byte ranges without looking at it; a row belongs to the split in which its first byte is. A
-gzip file is one split, because it can only be read from its start.
+packed file is one split, because it can only be read from its start.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ def plan_splits(files: Iterable[EventFile], split_bytes: int) -> list[Split]:
     """Cut files into splits, numbered in the order of files and of bytes. An empty file has none."""
     splits: list[Split] = []
     for source, file in enumerate(files):
-        if file.is_gzip:
+        if file.is_packed:
             splits.append(Split(len(splits), source, file.path, 0, None))
             continue
         for start in range(0, file.size, split_bytes):

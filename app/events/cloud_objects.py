@@ -63,10 +63,10 @@ class ObjectStream(io.RawIOBase):
     The generation is pinned: an object that is replaced while it is read is an error, not a mix of both.
     """
 
-    def __init__(self, blob: "Blob", offset: int = 0) -> None:
-        """Read `blob`, whose metadata is loaded, from byte `offset`."""
+    def __init__(self, blob: "Blob", offset: int = 0, end: int | None = None) -> None:
+        """Read `blob`, whose metadata is loaded, from byte `offset` to before `end`."""
         self._blob = blob
-        self._size = int(blob.size or 0)
+        self._size = int(blob.size or 0) if end is None else min(int(blob.size or 0), end)
         self._next = min(offset, self._size)
         self._held = memoryview(b"")
         self._pool = ThreadPoolExecutor(1, "gcs-range")

@@ -10,6 +10,7 @@ them, are read as columns at once; the others one by one. One bad row never cost
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,17 +18,27 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from app.events.byte_streams import BOM
 from app.events.csv_columns import category_levels, read_canonical
 from app.events.csv_row import BadRowError, Row, read_row
 from app.events.identity import canonical_row, event_ids
+from app.events.layout import CANONICAL, HeaderError, Layout, read_header
+from app.events.respelling import respelled
 from app.events.schema import BAD_EVENTS, EVENT_LOG, EVENTS, MAX_ROW_BYTES, PROVENANCE, RAW_COLUMNS
+from app.events.time_bounds import ANY_TIME, TimeBounds
 
-BOM: Final = b"\xef\xbb\xbf"
 HEADER: Final = ",".join(RAW_COLUMNS).encode()
-_SPECIAL: Final = (b'"', b"\r", BOM)
+# pyarrow before 26.0.1 loses the delimiter behind a NUL (apache/arrow#50481).
+_SPECIAL: Final = (b'"', b"\r", b"\0", BOM)
 _SOURCE, _SOURCE_ROW, _INGEST_TIME = PROVENANCE
 LOCATED_EVENTS: Final = pa.schema([*EVENTS, _SOURCE, _SOURCE_ROW])
 LOCATED_BAD_EVENTS: Final = pa.schema([field for field in BAD_EVENTS if field.name != _INGEST_TIME.name])
+
+
+_MANY: Final = 64
+"""Rows for which it pays to start the columnar reader once more."""
+_Found = tuple[pa.RecordBatch, npt.NDArray[np.int64]]
+"""Events, and the indices of their rows."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,10 @@ class Block:
     source: str
     first_row: int = 1
     may_have_header: bool = False
+    layout: Layout = CANONICAL
+    """The order of its columns, where it has no header of its own."""
+    bounds: TimeBounds = ANY_TIME
+    """Which event times are plausible."""
 
 
 @dataclass(frozen=True)
@@ -66,35 +81,19 @@ def decode(data: bytes, *, source: str, first_row: int = 1) -> Decoded:
 
 def decode_blocks(blocks: Sequence[Block]) -> Decoded:
     """Decode several blocks together, which costs far less than one by one when they are small."""
-    rows: list[bytes] = []
-    counts: list[int] = []
-    for block in blocks:
-        part = split_rows(block.data, may_have_header=block.may_have_header)
-        rows += part
-        counts.append(len(part))
-    numbers = _numbers(blocks, counts)
+    read = _Read.of(blocks)
+    events, index = _canonical(read)
+    if len(index) < len(read.rows):
+        events, index = _joined((events, index), _others(read, index))
+    numbers = _numbers(blocks, read.counts)
     sources = pa.DictionaryArray.from_arrays(
-        pa.array(np.repeat(np.arange(len(blocks), dtype=np.int32), counts)),
-        pa.array([block.source for block in blocks], pa.string()),
+        pa.array(read.block_of_row), pa.array([block.source for block in blocks], pa.string())
     )
-    simple = _simple(rows)
-    plain = rows if len(simple) == len(rows) else [rows[i] for i in simple.tolist()]
-    events, index = read_canonical(plain)
-    index = simple[index]
-    if len(index) < len(rows):
-        rest = np.setdiff1d(np.arange(len(rows)), index, assume_unique=True)
-        others, other_index, faults = _read_rows(rows, rest.tolist())
-        if other_index:
-            index = np.concatenate([index, np.array(other_index, np.int64)])
-            order = np.argsort(index, kind="stable")
-            joined = pa.Table.from_batches([events, others]).combine_chunks().to_batches()[0]
-            events, index = joined.take(pa.array(order)), index[order]
-    else:
-        faults = {}
     at = pa.array(index)
+    faults = dict(sorted(read.faults.items()))
     bad_at = pa.array(list(faults), pa.int64())
     return Decoded(
-        rows=len(rows),
+        rows=len(read.rows),
         events=pa.RecordBatch.from_arrays(
             [*events.columns, sources.take(at).dictionary_decode(), numbers.take(at)], schema=LOCATED_EVENTS
         ),
@@ -102,15 +101,120 @@ def decode_blocks(blocks: Sequence[Block]) -> Decoded:
             [
                 pa.array([fault.reason.value for fault in faults.values()], pa.string()),
                 pa.array([fault.field for fault in faults.values()], pa.string()),
-                pa.array([rows[i] for i in faults], pa.binary()),
+                pa.array([read.received[i] for i in faults], pa.binary()),
                 sources.take(bad_at).dictionary_decode(),
                 numbers.take(bad_at),
             ],
             schema=LOCATED_BAD_EVENTS,
         ),
-        text=rows,
+        text=read.rows,
         event_index=index,
     )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The rows of blocks, and what is known of them: `faults` has those that are bad, by their index."""
+
+    blocks: Sequence[Block]
+    received: list[bytes]
+    rows: list[bytes]
+    """In canonical order; as received where that cannot be."""
+    counts: list[int]
+    faults: dict[int, BadRowError]
+    block_of_row: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block]) -> "_Read":
+        received: list[bytes] = []
+        counts: list[int] = []
+        layouts: list[Layout] = []
+        for block in blocks:
+            layout, part = _rows_of(block)
+            received += part
+            counts.append(len(part))
+            layouts.append(layout)
+        faults: dict[int, BadRowError] = {}
+        rows = received if all(layout is CANONICAL for layout in layouts) else list(received)
+        begin = 0
+        for layout, count in zip(layouts, counts, strict=True):
+            if layout is not CANONICAL:
+                for i in range(begin, begin + count):
+                    try:
+                        rows[i] = layout.canonical_row(received[i])
+                    except BadRowError as fault:
+                        faults[i] = fault
+            begin += count
+        block_of_row = np.repeat(np.arange(len(blocks), dtype=np.int32), counts)
+        return cls(blocks, received, rows, counts, faults, block_of_row)
+
+    def plausible(self, times: npt.NDArray[np.int64], index: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Whether each time is within the bounds of the block of its row."""
+        earliest = np.array([block.bounds.earliest for block in self.blocks], np.int64)
+        latest = np.array([block.bounds.latest for block in self.blocks], np.int64)
+        if not len(times) or (times.min() >= earliest.max() and times.max() < latest.min()):
+            return np.ones(len(times), bool)
+        at = self.block_of_row[index]
+        within: npt.NDArray[np.bool_] = (times >= earliest[at]) & (times < latest[at])
+        return within
+
+
+def _canonical(read: _Read) -> _Found:
+    """The events that the columnar reader finds, and their rows' indices."""
+    simple = _simple(read.rows)
+    if read.faults:
+        simple = np.setdiff1d(simple, list(read.faults), assume_unique=True)
+    rows = read.rows
+    found = _plausible(read, rows if len(simple) == len(rows) else [rows[i] for i in simple.tolist()], simple)
+    rest = np.setdiff1d(simple, found[1], assume_unique=True) if len(found[1]) < len(simple) else simple[:0]
+    if len(rest) < _MANY:
+        return found
+    spelled = {i: row for i in rest.tolist() if (row := respelled(rows[i])) is not None}
+    return _joined(found, _plausible(read, list(spelled.values()), np.array(list(spelled), np.int64)))
+
+
+def _plausible(read: _Read, rows: Sequence[bytes], at: npt.NDArray[np.int64]) -> _Found:
+    """The plausible events of canonical rows, which have the indices `at`."""
+    events, index = read_canonical(rows)
+    index = at[index]
+    keep = read.plausible(events.column("event_time").view(pa.int64()).to_numpy(), index)
+    return (events, index) if keep.all() else (events.filter(pa.array(keep)), index[keep])
+
+
+def _joined(first: _Found, second: _Found) -> _Found:
+    """Both, in the order of rows."""
+    if not len(second[1]):
+        return first
+    index = np.concatenate([first[1], second[1]])
+    order = np.argsort(index, kind="stable")
+    events = pa.Table.from_batches([first[0], second[0]]).combine_chunks().to_batches()[0]
+    return events.take(pa.array(order)), index[order]
+
+
+def _others(read: _Read, index: npt.NDArray[np.int64]) -> _Found:
+    """Events among the rows that are not at `index`, read one by one, and their indices. Faults go to `read.faults`."""
+    good: list[Row] = []
+    good_index: list[int] = []
+    for i in np.setdiff1d(np.arange(len(read.rows)), index, assume_unique=True).tolist():
+        if i in read.faults:
+            continue
+        try:
+            good.append(read_row(read.rows[i], read.blocks[read.block_of_row[i]].bounds))
+            good_index.append(i)
+        except BadRowError as fault:
+            read.faults[i] = fault
+    return _events(good), np.array(good_index, np.int64)
+
+
+def _rows_of(block: Block) -> tuple[Layout, list[bytes]]:
+    """A block's rows, and the layout that they are in."""
+    rows = split_rows(block.data, begins_file=block.may_have_header)
+    if block.may_have_header and rows:
+        # A header that does not name all columns is kept, as a bad row.
+        with suppress(HeaderError):
+            if layout := read_header(rows[0]):
+                return layout, rows[1:]
+    return block.layout, rows
 
 
 def stored(located: pa.RecordBatch, ingest_time: int) -> pa.RecordBatch:
@@ -120,9 +224,9 @@ def stored(located: pa.RecordBatch, ingest_time: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*located.columns, times], schema=schema)
 
 
-def split_rows(data: bytes, *, may_have_header: bool = False) -> list[bytes]:
-    """The rows of a block, without end of line; a byte order mark and a header are left out where there may be some."""
-    if may_have_header and data.startswith(BOM):
+def split_rows(data: bytes, *, begins_file: bool = False) -> list[bytes]:
+    """The rows of a block, without end of line; where it begins a file, a byte order mark is left out."""
+    if begins_file and data.startswith(BOM):
         data = data[len(BOM) :]
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
@@ -131,7 +235,7 @@ def split_rows(data: bytes, *, may_have_header: bool = False) -> list[bytes]:
     last = rows.pop()
     if last:
         rows.append(last.removesuffix(b"\r"))
-    return rows[1:] if may_have_header and rows and rows[0] == HEADER else rows
+    return rows
 
 
 def _numbers(blocks: Sequence[Block], counts: Sequence[int]) -> pa.Int64Array:
@@ -142,7 +246,7 @@ def _numbers(blocks: Sequence[Block], counts: Sequence[int]) -> pa.Int64Array:
 
 
 def _simple(rows: Sequence[bytes]) -> npt.NDArray[np.int64]:
-    """Indices of the rows that the columnar reader takes: not empty, not too long, UTF-8, no quote, line break or
+    """Indices of the rows that the columnar reader takes: not empty, not too long, UTF-8, no quote, line break, NUL or
     byte order mark (which it would take for that of a file)."""
     text = b"\n".join(rows)
     if _is_utf8(text) and not any(sign in text for sign in _SPECIAL):
@@ -166,20 +270,6 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _read_rows(rows: Sequence[bytes], index: Sequence[int]) -> tuple[pa.RecordBatch, list[int], dict[int, BadRowError]]:
-    """Events, their indices, and faults by index of the rows at `index`, read one by one."""
-    good: list[Row] = []
-    good_index: list[int] = []
-    faults: dict[int, BadRowError] = {}
-    for i in index:
-        try:
-            good.append(read_row(rows[i]))
-            good_index.append(i)
-        except BadRowError as fault:
-            faults[i] = fault
-    return _events(good), good_index, faults
 
 
 def _events(rows: Sequence[Row]) -> pa.RecordBatch:

@@ -64,8 +64,10 @@ def _split(rows: Sequence[bytes]) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]
         _CONVERT,
     )
     index = np.delete(np.arange(len(rows)), wrong)
-    if table.num_rows != len(index):
-        raise AssertionError(f"{table.num_rows} rows split from {len(index)}")
+    # Rows can merge and columns too, never split: so these counts prove that each column is what it seems to be.
+    commas = np.count_nonzero(np.frombuffer(text, np.uint8) == ord(",")) - sum(rows[i].count(b",") for i in wrong)
+    if table.num_rows != len(index) or commas != len(index) * (len(RAW_COLUMNS) - 1):
+        return _one_batch(table.slice(0, 0)), index[:0]
     return _one_batch(table), index
 
 

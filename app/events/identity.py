@@ -29,20 +29,18 @@ def canonical_row(
     user_session: str | None,
 ) -> bytes:
     """The canonical CSV row of an event, in UTF-8 without an end of line. `event_time` is in UTC."""
-    time = event_time.strftime("%Y-%m-%d %H:%M:%S")
-    if fraction := event_time.microsecond:
-        time += f".{fraction:06d}"
     return ",".join(
         (
-            f"{time} UTC",
+            # strftime would not write years before 1000 with four digits.
+            f"{event_time.replace(tzinfo=None).isoformat(' ')} UTC",
             event_type,
             str(product_id),
             str(category_id),
-            _field(category_code),
-            _field(brand),
+            csv_field(category_code),
+            csv_field(brand),
             f"{price:.2f}",
             str(user_id),
-            _field(user_session),
+            csv_field(user_session),
         )
     ).encode()
 
@@ -54,7 +52,8 @@ def event_ids(canonical_rows: Iterable[bytes]) -> pa.BinaryArray:
     return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(digests)])
 
 
-def _field(text: str | None) -> str:
+def csv_field(text: str | None) -> str:
+    """A value as it stands in a canonical row."""
     if text is None:
         return ""
     if "," in text or '"' in text:

@@ -1,6 +1,7 @@
-"""Event times as bytes, many at once, without a loop over rows."""
+"""Event times: as bytes in the canonical form, many at once without a loop over rows; or one text of any form."""
 
-from datetime import date
+import re
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,11 @@ _CLOCK_WEIGHTS: Final = np.array([36_000, 3_600, 600, 60, 10, 1], np.int32)
 _SIGNS: Final = [4, 7, 10, 13, 16]
 _SIGN_BYTES: Final = np.frombuffer(b"-- ::", np.uint8)
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+_TIME: Final = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)[ T](?P<clock>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?"
+    r"(?: ?(?:UTC|Z|(?P<sign>[+-])(?P<hours>[01]\d|2[0-3])(?::?(?P<minutes>[0-5]\d))?))?",
+    re.ASCII,
+)
 
 
 def read_times(text: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
@@ -45,3 +51,23 @@ def _days(dates: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], npt.NDAr
         except ValueError:
             valid[i] = False
     return days[inverse], valid[inverse]
+
+
+def read_time(text: str) -> datetime | None:
+    """The time, in UTC, that a text of any of the forms that writers of CSV use stands for; None for another text.
+
+    `2019-10-01 00:00:00 UTC`, as published; with a `T`, a fraction of up to nine digits of which six count, `Z` or an
+    offset such as `+00:00`, as pandas and Spark write it. Without a zone it is UTC.
+    """
+    match = _TIME.fullmatch(text)
+    if not match:
+        return None
+    try:
+        time = datetime.fromisoformat(f"{match['date']} {match['clock']}")
+        time = time.replace(microsecond=int((match["fraction"] or "0")[:6].ljust(6, "0")), tzinfo=UTC)
+        if match["sign"]:
+            offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or "0"))
+            time = time - offset if match["sign"] == "+" else time + offset
+    except (ValueError, OverflowError):
+        return None
+    return time

@@ -42,7 +42,11 @@ ACTIVITY_LOG: Final = pa.schema(
 
 SESSION_LOG: Final = pa.schema(
     [
-        _column("session_key", pa.string(), "user_session, or user:<user_id> where it is missing"),
+        _column(
+            "session_key",
+            pa.string(),
+            "user_session, or user:<user_id> where it is missing; user:: before a user_session that begins with user:",
+        ),
         _column("hour", TIME, "the hour of event_time that the part of the session lies in (UTC)"),
         _column("session_start", TIME, "the first event of the part (UTC)"),
         _column("session_end", TIME, "the last event of the part (UTC)"),

@@ -156,7 +156,7 @@ def _workbook(out: Path) -> tuple[Path | None, str]:
 
 def _heap(files: Sequence[Path]) -> str:
     """A heap for Google's Pub/Sub emulator that holds all messages, which it keeps after they are acknowledged."""
-    megabytes = sum(describe(str(file)).size * (8 if describe(str(file)).is_gzip else 1) for file in files) >> 20
+    megabytes = sum(describe(str(file)).size * (8 if describe(str(file)).is_packed else 1) for file in files) >> 20
     return f"{1024 + 4 * megabytes}m"
 
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from app.events.decimals import from_cents, to_cents
 from app.events.schema import EVENT_TYPES, SESSION_GAP_MINUTES, TIME
+from app.events.session_key import session_keys
 from app.events.warehouse import ACTIVITY_LOG, REVENUE, SESSION_LOG
 
 COLUMNS: Final = ("event_id", "event_time", "event_type", "price", "user_id", "user_session")
@@ -62,10 +63,7 @@ def split_into_cells(events: pa.RecordBatch, shards: int) -> Iterator[tuple[Cell
     if not len(events):
         return
     user_id = events.column("user_id")
-    session = events.column("user_session")
-    if session.null_count:
-        fallback = pc.binary_join_element_wise("user:", pc.cast(user_id, pa.string()), "")
-        session = pc.coalesce(session, fallback)
+    session = session_keys(events.column("user_session"), user_id)
     micros = events.column("event_time").view(pa.int64())
     codes = pc.index_in(events.column("event_type"), pa.array(EVENT_TYPES))
     cell = pa.RecordBatch.from_arrays(

@@ -1,6 +1,7 @@
 """DecodeBlocks: blocks of raw rows become Arrow batches of events and bad events."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import apache_beam as beam
@@ -9,6 +10,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from app.events.csv_codec import Block, Decoded, decode_blocks
+from app.events.time_bounds import PlausibleDays
 
 ROWS = 30_000
 """Rows decoded together: enough that the price by the batch does not count, few enough for one append request."""
@@ -19,15 +21,24 @@ BAD_COUNTED: Final = "rows_bad"
 
 
 class DecodeBlocks(beam.PTransform):
-    """Decode all blocks of a bundle, `ROWS` rows at a time."""
+    """Decode all blocks of a bundle, `ROWS` rows at a time.
+
+    Whether an event's time is plausible is judged at the time of its publication, so that a message that is delivered
+    again is judged as before.
+    """
+
+    def __init__(self, days: PlausibleDays) -> None:
+        super().__init__()
+        self._days = days
 
     def expand(self, blocks: beam.PCollection[Block]) -> beam.PCollection[Decoded]:
         """One element for about `ROWS` rows, at least one a bundle that is not empty."""
-        return blocks | beam.ParDo(_Decode()).with_output_types(Decoded)
+        return blocks | beam.ParDo(_Decode(self._days)).with_output_types(Decoded)
 
 
 class _Decode(beam.DoFn):
-    def __init__(self) -> None:
+    def __init__(self, days: PlausibleDays) -> None:
+        self._days = days
         self._read = Metrics.counter("shop", ROWS_COUNTED)
         self._bad = Metrics.counter("shop", BAD_COUNTED)
 
@@ -36,7 +47,7 @@ class _Decode(beam.DoFn):
         self._rows = 0
 
     def process(self, block: Block, timestamp: Any = beam.DoFn.TimestampParam) -> Iterator[Decoded]:
-        self._blocks.append(block)
+        self._blocks.append(replace(block, bounds=self._days.at(timestamp.micros)))
         self._rows += block.data.count(b"\n") + 1
         self._timestamp = timestamp
         if self._rows >= ROWS:

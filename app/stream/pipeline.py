@@ -45,7 +45,7 @@ def build(pipeline: beam.Pipeline, settings: Settings) -> None:
     decoded = (
         pipeline
         | "Read" >> ReadBlocks(settings.subscription, pull=settings.pull, until_idle=settings.until_idle)
-        | "Decode" >> DecodeBlocks()
+        | "Decode" >> DecodeBlocks(settings.plausible_days)
     )
     events = decoded | "Events" >> beam.Map(_events).with_output_types(pa.RecordBatch)
     events | "Write events" >> WriteRows(settings.dataset, "event_log")

@@ -8,12 +8,14 @@ A row is delivered at least once: what was published but not yet in the checkpoi
 again. `scripts/replay` is the command.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
 from app.events.files import EventFile, EventFileError, describe, expand, read_blocks
+from app.events.time_bounds import PlausibleDays, TimeBounds
 from app.stream.replayer_blocks import Cutter, Limits, Piece
 from app.stream.replayer_checkpoint import Checkpoint, CheckpointError, Position, Replay, Tally
 from app.stream.replayer_pace import Pace
@@ -25,7 +27,7 @@ from app.stream.replayer_settings import (
     ReplaySummary,
     Snapshot,
 )
-from app.stream.replayer_times import UNREADABLE, event_times, moment, rfc3339, row_bounds
+from app.stream.replayer_times import UNREADABLE, moment, rfc3339, times_of
 
 __all__ = [
     "CheckpointError",
@@ -40,6 +42,9 @@ __all__ = [
 
 _READ_ROWS: Final = 16_384
 _SHORTEST_WAIT: Final = 0.002
+_LONG_WAIT: Final = 600.0
+
+_log = logging.getLogger(__name__)
 
 
 def replay(
@@ -59,7 +64,8 @@ def replay(
         CheckpointError: the checkpoint is of another replay, or cannot be written at the end.
     """
     began = time.monotonic()
-    files = tuple(describe(path) for pattern in settings.files for path in _in_time_order(expand([pattern])))
+    bounds = _plausible(settings)
+    files = tuple(describe(path) for pattern in settings.files for path in _in_time_order(expand([pattern]), bounds))
     run = _Run(settings, files, stop or threading.Event(), watch or (lambda _: None))
     resumed = sum(run.tally.rows)
     if not run.tally.finished:
@@ -67,19 +73,23 @@ def replay(
     return run.summary(resumed, time.monotonic() - began)
 
 
-def _in_time_order(paths: list[str]) -> list[str]:
+def _plausible(settings: ReplaySettings) -> TimeBounds:
+    return PlausibleDays(settings.earliest, settings.latest).at(time.time_ns() // 1_000)
+
+
+def _in_time_order(paths: list[str], plausible: TimeBounds) -> list[str]:
     """2019-Nov.csv comes before 2019-Oct.csv by name, after it by its first event."""
     if len(paths) < 2:
         return paths
-    return sorted(paths, key=_first_time)
+    return sorted(paths, key=lambda path: _first_time(path, plausible))
 
 
-def _first_time(path: str) -> int:
+def _first_time(path: str, plausible: TimeBounds) -> int:
     block = next(read_blocks(path, rows=100), None)
     if block is None:
         return UNREADABLE
-    begins, _ = row_bounds(block.data)
-    return int(event_times(block.data, begins).min(initial=UNREADABLE))
+    times = times_of(block)
+    return int(times[(times >= plausible.earliest) & (times < plausible.latest)].min(initial=UNREADABLE))
 
 
 class _Run:
@@ -148,7 +158,8 @@ class _Run:
         settings = self._settings
         pace = Pace(settings.speed)
         span = pace.span(settings.block_ms / 1000)
-        limits = Limits(settings.block_rows, settings.block_bytes, span, settings.start, settings.end)
+        plausible = _plausible(settings)
+        limits = Limits(settings.block_rows, settings.block_bytes, span, settings.start, settings.end, plausible)
         begin = self.tally.position
         for index in range(begin.file, len(self._files)):
             position = begin if index == begin.file else Position(index)
@@ -168,10 +179,9 @@ class _Run:
         rows = max(1, _READ_ROWS // self._settings.block_rows) * self._settings.block_rows
         for block in read_blocks(path, rows, MAX_BLOCK_BYTES, first_row=position.row, offset=position.offset):
             for piece in cutter.cut(block):
-                wait = pace.seconds_until(piece.due)
-                if wait > _SHORTEST_WAIT:
+                if pace.seconds_until(piece.due) > _SHORTEST_WAIT:
                     sending.flush()
-                    self._stop.wait(wait)
+                    self._wait(pace, piece.due)
                 if self._stop.is_set():
                     return False
                 sending.add(piece)
@@ -179,6 +189,15 @@ class _Run:
             if self._stop.is_set():
                 return False
         return True
+
+    def _wait(self, pace: Pace, due: int) -> None:
+        """Wait for what is due, or to be stopped; where that is long, say so."""
+        wait = pace.seconds_until(due)
+        if wait > _LONG_WAIT:
+            time_, hours = rfc3339(due), wait / 3600
+            _log.warning("no event before %s: the replay waits %.1f hours for it at this speed", time_, hours)
+        while wait > _SHORTEST_WAIT and not self._stop.wait(min(wait, _LONG_WAIT)):
+            wait = pace.seconds_until(due)
 
     def _acknowledged(self, batch: Batch) -> None:
         tally, index = self.tally, batch.position.file

@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from app.events.files import Block
-from app.stream.replayer_times import UNREADABLE, Times, event_times, micros, row_bounds
+from app.events.layout import CANONICAL, Layout
+from app.events.time_bounds import ANY_TIME, TimeBounds
+from app.stream.replayer_times import UNREADABLE, Times, micros, row_bounds, times_of
 
 _DAY: Final = 86_400_000_000
 NEVER: Final = int(np.iinfo(np.int64).min)
@@ -32,6 +34,8 @@ class Limits:
     """Rows before it are left out."""
     end: datetime | None = None
     """Rows from it on are left out."""
+    plausible: TimeBounds = ANY_TIME
+    """Rows of other times are bad events: they are sent, but no row waits for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Piece:
     due: int
     """The event time, in microseconds, at which all its rows have happened, as far as the pace goes; `NEVER` before
     the first time of a file."""
+    layout: Layout = CANONICAL
+    """The order of its columns."""
 
 
 class Cutter:
@@ -69,7 +75,7 @@ class Cutter:
     def cut(self, block: Block) -> Iterator[Piece]:
         """The pieces of a block of any size; rows that are left out are in none."""
         begins, ends = row_bounds(block.data)
-        times = event_times(block.data, begins)
+        times = times_of(block)
         due = self._due(times)
         for first, stop in self._kept_runs(times):
             at = first
@@ -112,9 +118,11 @@ class Cutter:
     def _due(self, times: Times) -> Times:
         """When each row is due by the running clock of the file, which never goes back.
 
-        One row far in the future between others that are not has a wrong time: waiting for it would stop the replay.
+        Implausible times do not move it. One row far in the future between others that are not has a wrong time:
+        waiting for it would stop the replay.
         """
-        known = np.flatnonzero(times != UNREADABLE)
+        bounds = self._limits.plausible
+        known = np.flatnonzero((times != UNREADABLE) & (times >= bounds.earliest) & (times < bounds.latest))
         values = times[known]
         ahead = np.diff(values, prepend=values[:1] - 2 * _DAY if self._clock == NEVER else self._clock)
         falls = np.diff(values, append=values[-2:-1] if len(values) > 1 else values)
@@ -148,4 +156,5 @@ def _piece(
         earliest=None if earliest == UNREADABLE else earliest,
         latest=None if latest == UNREADABLE else latest,
         due=due,
+        layout=block.layout,
     )

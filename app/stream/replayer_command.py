@@ -14,6 +14,7 @@ from typing import Final
 from rich.console import Console
 
 from app.events.files import EventFileError, describe, expand
+from app.events.time_bounds import EARLIEST, LATEST
 from app.stream.replayer import (
     CheckpointError,
     PublishError,
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             speed=options.speed,
             start=options.start,
             end=options.end,
+            earliest=options.earliest,
+            latest=options.latest,
             block_rows=options.block_rows,
             block_bytes=options.block_bytes,
             block_ms=options.block_ms,
@@ -93,7 +96,7 @@ def _sentence(summary: ReplaySummary) -> str:
 def _total_bytes(patterns: Sequence[str]) -> int | None:
     """The size of all files; None where one is gzip, so that its rows' bytes are not known."""
     files = [describe(path) for path in expand(patterns)]
-    return None if any(file.is_gzip for file in files) else sum(file.size for file in files)
+    return None if any(file.is_packed for file in files) else sum(file.size for file in files)
 
 
 @contextmanager
@@ -134,6 +137,12 @@ def _parser() -> argparse.ArgumentParser:
     pace.add_argument("--as-fast-as-possible", action="store_true", help="do not wait (the default)")
     parser.add_argument("--start", type=_time, metavar="TIME", help="skip events before it, e.g. 2019-10-01T08:00Z")
     parser.add_argument("--end", type=_time, metavar="TIME", help="skip events from it on")
+    parser.add_argument(
+        "--earliest", default=EARLIEST, metavar="DATE", help="first plausible day of an event (%(default)s)"
+    )
+    parser.add_argument(
+        "--latest", default=LATEST, metavar="DATE", help="last plausible day, or days ahead of now (%(default)s)"
+    )
     parser.add_argument("--block-rows", type=int, default=500, metavar="N", help="most rows a message (%(default)s)")
     parser.add_argument(
         "--block-bytes", type=int, default=1 << 20, metavar="N", help="most bytes a message (%(default)s)"
@@ -156,7 +165,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def _take_environment(parser: argparse.ArgumentParser) -> None:
     """Make REPLAY_... variables the defaults of the options; what is given on the command line counts."""
-    names = ("topic", "speed", "start", "end", "block_rows", "block_bytes", "block_ms", "checkpoint", "retry_seconds")
+    names = (
+        "topic",
+        "speed",
+        "start",
+        "end",
+        "earliest",
+        "latest",
+        "block_rows",
+        "block_bytes",
+        "block_ms",
+        "checkpoint",
+        "retry_seconds",
+    )
     given = {name: os.environ.get(_VARIABLES + name.upper()) for name in names}
     parser.set_defaults(**{name: value for name, value in given.items() if value})
     parser.set_defaults(files=os.environ.get(_VARIABLES + "FILES", "").split())

@@ -17,6 +17,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.types import PublishRequest
 
+from app.events.layout import CANONICAL
 from app.gcp.clients import ProjectMissingError, publisher_client
 from app.stream.messages import FORMAT
 from app.stream.replayer_blocks import Piece
@@ -69,12 +70,15 @@ class Batch:
 
     def takes(self, piece: Piece) -> bool:
         """Whether the piece fits into the request."""
-        size = self.bytes + self.blocks * _ATTRIBUTE_BYTES + len(piece.data)
+        attributes = _ATTRIBUTE_BYTES + (len(piece.layout.text) if piece.layout != CANONICAL else 0)
+        size = self.bytes + (self.blocks + 1) * attributes + len(piece.data)
         return not self.blocks or (self.blocks < MAX_MESSAGES and size <= MAX_REQUEST_BYTES)
 
     def add(self, piece: Piece) -> None:
         """Put a piece after the others."""
         attributes = {"format": FORMAT, "source": self.source, "first_row": str(piece.first_row)}
+        if piece.layout != CANONICAL:
+            attributes["columns"] = piece.layout.text
         if piece.earliest is not None and piece.latest is not None:
             attributes["first_event_time"] = rfc3339(piece.earliest)
             self.earliest = piece.earliest if self.earliest is None else min(self.earliest, piece.earliest)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
+from app.events.time_bounds import EARLIEST, LATEST, PlausibleDays
+
 MAX_BLOCK_BYTES: Final = 7 << 20
 """A message holds 10 MB at most; this leaves room for attributes and for a long row."""
 _TOPIC: Final = re.compile(r"projects/[^/]+/topics/[^/]+")
@@ -29,6 +31,10 @@ class ReplaySettings:
     """Events before it are skipped."""
     end: datetime | None = None
     """Events from it on are skipped."""
+    earliest: str = EARLIEST
+    """First plausible day: no row waits for an event of another day, which the pipeline takes for a bad one."""
+    latest: str = LATEST
+    """Last plausible day: a date, or days ahead of now such as +1d."""
     block_rows: int = 500
     """The most rows of a message; 1 sends each row alone."""
     block_bytes: int = 1 << 20
@@ -65,6 +71,10 @@ class ReplaySettings:
         for name, time_ in (("start", self.start), ("end", self.end)):
             if time_ is not None and time_.tzinfo is None:
                 raise ReplaySettingsError(f"{name} {time_} has no time zone; write for example 2019-10-01T00:00:00Z")
+        try:
+            PlausibleDays(self.earliest, self.latest)
+        except ValueError as error:
+            raise ReplaySettingsError(str(error)) from error
         if self.start and self.end and self.start >= self.end:
             raise ReplaySettingsError(f"start {self.start} is not before end {self.end}")
 

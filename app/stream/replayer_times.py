@@ -10,7 +10,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from app.events.times import read_times
+from app.events.csv_row import BadRowError
+from app.events.files import Block
+from app.events.layout import CANONICAL, Layout
+from app.events.times import read_time, read_times
 
 Times = npt.NDArray[np.int64]
 """Microseconds since the epoch, UTC."""
@@ -23,8 +26,8 @@ _YEAR_ONE: Final = -62_135_596_800_000_000
 _LOW: Final = np.frombuffer(b"0000-00-00 00:00:00 UTC,", np.uint8)
 _HIGH: Final = np.frombuffer(b"9999-99-99 99:99:99 UTC,", np.uint8)
 _WIDTH: Final = len(_LOW)
-_UNUSUAL: Final = re.compile(rb'("?)(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) UTC\1,')
-_UNUSUAL_WIDTH: Final = 40
+_FIELD: Final = re.compile(rb'("?)([ -~]*?)\1,')
+_FIELD_WIDTH: Final = 64
 
 
 def row_bounds(data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -50,6 +53,18 @@ def event_times(data: bytes, begins: npt.NDArray[np.int64]) -> Times:
     return times
 
 
+def times_of(block: Block) -> Times:
+    """The event times of the rows of a block of a file, in order; `UNREADABLE` where there is none."""
+    begins, ends = row_bounds(block.data)
+    if block.layout == CANONICAL:
+        return event_times(block.data, begins)
+    received = (
+        block.data[begin:end].rstrip(b"\r\n") for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
+    )
+    data = b"\n".join(_canonical(row, block.layout) for row in received)
+    return event_times(data + b"\n", row_bounds(data + b"\n")[0])
+
+
 def micros(time: datetime) -> int:
     """A time with a zone, as microseconds since the epoch."""
     return (time - _EPOCH) // timedelta(microseconds=1)
@@ -72,13 +87,14 @@ def _seconds(text: npt.NDArray[np.uint8]) -> Times:
 
 
 def _unusual(data: bytes, begin: int) -> int:
-    """The time of a row that has a fraction of a second or quotes."""
-    match = _UNUSUAL.match(data[begin : begin + _UNUSUAL_WIDTH])
-    return _read(match[2]) if match else UNREADABLE
+    """The time of a row that does not begin in the usual form."""
+    match = _FIELD.match(data[begin : begin + _FIELD_WIDTH])
+    time = read_time(match[2].decode().strip(" ")) if match else None
+    return UNREADABLE if time is None else micros(time)
 
 
-def _read(text: bytes) -> int:
+def _canonical(row: bytes, layout: Layout) -> bytes:
     try:
-        return micros(datetime.fromisoformat(text.decode()).replace(tzinfo=UTC))
-    except ValueError:
-        return UNREADABLE
+        return layout.canonical_row(row)
+    except BadRowError:
+        return b""

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from app.events.time_bounds import EARLIEST, LATEST, PlausibleDays
+
 _SUBSCRIPTION: Final = re.compile(r"projects/[^/]+/subscriptions/[^/]+")
 _DATASET: Final = re.compile(r"[^.]+\.[A-Za-z0-9_]+")
 _ARCHIVE: Final = re.compile(r"gs://[^/]+(/.*)?")
@@ -29,6 +31,10 @@ class StreamOptions(PipelineOptions):
             "--keep_days", type=int, default=7, help="how long an hour's events stay in state; 0: always"
         )
         parser.add_argument("--archive_every_seconds", type=int, default=300, help="how old an unwritten row may get")
+        parser.add_argument("--earliest", default=EARLIEST, help="first plausible day of an event, a date")
+        parser.add_argument(
+            "--latest", default=LATEST, help="last plausible day of an event: a date, or days ahead of now such as +1d"
+        )
         parser.add_argument("--shards", type=int, default=4, help="parts that an hour is counted in, in parallel")
         parser.add_argument(
             "--no_rebuild",
@@ -53,6 +59,8 @@ class Settings:
     keep_days: int = 7
     archive_every_seconds: int = 300
     shards: int = 4
+    earliest: str = EARLIEST
+    latest: str = LATEST
     rebuild: bool = True
     pull: bool = False
     until_idle: float = 0
@@ -68,10 +76,19 @@ class Settings:
             *_outside("archive_every_seconds", self.archive_every_seconds, 1, 86_400),
             *_outside("shards", self.shards, 1, 10_000),
         ]
+        try:
+            PlausibleDays(self.earliest, self.latest)
+        except ValueError as error:
+            wrong.append(str(error))
         if self.until_idle < 0 or (self.until_idle and not self.pull):
             wrong.append(f"until_idle is {self.until_idle}: give seconds, and only together with pull")
         if wrong:
             raise SettingsError("; ".join(wrong))
+
+    @property
+    def plausible_days(self) -> PlausibleDays:
+        """The days that events may have."""
+        return PlausibleDays(self.earliest, self.latest)
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> "Settings":

@@ -8,6 +8,7 @@ import pulumi
 from app.batch.settings import SERVER_STORES
 from app.batch.stores.mysql.grants import LOADER as MYSQL_LOADER
 from app.dashboards.grafana import DASHBOARD_FOLDER
+from app.events.time_bounds import PlausibleDays
 from infra.containers import SHOP_FOLDER, cassandra, redis
 from infra.containers.spec import File, HealthCheck, Mount, SharedVolume, Spec
 from infra.passwords import Passwords
@@ -33,6 +34,8 @@ class JobArgs:
     """A gs:// address or `generated:` and a number; not used where `folder` is given."""
     environment: str
     """The environment's name, which the log line of a run has."""
+    days: PlausibleDays
+    """The days that events may have."""
     folder: str | None = None
     """A folder of this computer that has the events."""
     log_project: str | None = None
@@ -94,6 +97,7 @@ def _command(settings: BatchSettings, args: JobArgs) -> list[pulumi.Input[str]]:
         command.append("--now")
     command += ["--events", f"{_EVENTS}/*.csv*" if args.folder else args.events]
     command += ["--staging", f"{DATA}/staging", "--stores", ",".join(SERVER_STORES), "--dashboards", GRAFANA_FOLDER]
+    command += ["--earliest", args.days.earliest, "--latest", args.days.latest]
     # The other half is for Python, which decodes the rows.
     command += ["--memory", f"{settings.job_memory_mb // 2}m"]
     return command

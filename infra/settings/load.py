@@ -11,6 +11,7 @@ from infra.settings.batch import BatchSettings
 from infra.settings.ci import CiSettings
 from infra.settings.costs import CostSettings
 from infra.settings.declaration import PROJECT, Problem, SettingsError, read_section, unknown
+from infra.settings.events import EventsSettings
 from infra.settings.forms import ENVIRONMENT, PROJECT_ID, REGION, ZONE
 from infra.settings.messages import MessageSettings
 from infra.settings.network import NetworkSettings
@@ -28,6 +29,7 @@ class Settings:
     """The settings of an environment; each field but the place is a section of `Pulumi.<environment>.yaml`."""
 
     place: Place
+    events: EventsSettings
     stream: StreamSettings
     batch: BatchSettings
     messages: MessageSettings

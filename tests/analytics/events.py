@@ -29,7 +29,7 @@ def real_events(files: Iterable[Path]) -> pa.Table:
 
 
 def generated_events(count: int, seed: int = 7) -> pa.Table:
-    """Events of about ten weeks, a few of them without a session."""
+    """Events of about ten weeks, a few of them without a session or with one that is named like a visitor."""
     blocks = generate(Settings(events=count, seed=seed, days=70))
     return _without_some_sessions(_distinct([decode(block, source="generated", first_row=2) for block in blocks]))
 
@@ -50,5 +50,8 @@ def _distinct(parts: Iterable[Decoded]) -> pa.Table:
 
 def _without_some_sessions(events: pa.Table) -> pa.Table:
     some = pc.equal(pc.bit_wise_and(events.column("user_id"), 31), 0)
-    sessions = pc.if_else(some, pa.scalar(None, pa.string()), events.column("user_session"))
+    named = pc.equal(pc.bit_wise_and(events.column("product_id"), 1), 0)
+    like_user = pc.binary_join_element_wise("user:", events.column("user_id").cast(pa.string()), "")
+    missing_or_like_user = pc.if_else(named, like_user, pa.scalar(None, pa.string()))
+    sessions = pc.if_else(some, missing_or_like_user, events.column("user_session"))
     return events.set_column(EVENTS.get_field_index("user_session"), EVENTS.field("user_session"), sessions)

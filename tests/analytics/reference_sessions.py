@@ -41,10 +41,17 @@ class Session:
         return price_sum(row for row in self.rows if row["event_type"] == event_type)
 
 
+def key_of(name: str | None, user: int) -> str:
+    """The key of a session; a name that reads like a visitor's key is marked."""
+    if not name:
+        return f"user:{user}"
+    return f"user::{name}" if name.startswith("user:") else name
+
+
 def find_sessions(rows: list[Row]) -> list[Session]:
     by_key: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        by_key[row["user_session"] or f"user:{row['user_id']}"].append(row)
+        by_key[key_of(row["user_session"], row["user_id"])].append(row)
     found: list[Session] = []
     for key, events in by_key.items():
         last: datetime | None = None

@@ -16,8 +16,10 @@ from app.batch.splits import plan_splits
 from app.events.csv_codec import HEADER, decode
 from app.events.files import describe
 from app.events.schema import BAD_EVENTS
+from app.events.time_bounds import ANY_TIME, DEFAULT_DAYS, TimeBounds
 
 NOW = int(datetime(2019, 11, 1, tzinfo=UTC).timestamp() * 1_000_000)
+BOUNDS = DEFAULT_DAYS.at(NOW)
 
 
 def row(i: int) -> bytes:
@@ -37,11 +39,11 @@ def rows(seed: int, count: int) -> list[bytes]:
     return [b"bad,%d" % i if chance.random() < 0.1 else row(chance.randrange(count)) for i in range(count)]
 
 
-def ingest(files: list[Path], folder: Folder, split_bytes: int, shares: int) -> list[Part]:
+def ingest(files: list[Path], folder: Folder, split_bytes: int, shares: int, bounds: TimeBounds = BOUNDS) -> list[Part]:
     parts = [
         part
         for split in plan_splits([describe(str(file)) for file in files], split_bytes)
-        for part in read_split(split, folder, NOW)
+        for part in read_split(split, folder, NOW, bounds)
     ]
     own = [part for part in parts if part.events]
     found = {share.number: find_repeats(share, own, folder) for share in plan_shares(1, shares)}
@@ -101,7 +103,7 @@ def test_events_are_in_the_folder_of_their_day_in_utc(tmp_path: Path) -> None:
     times = ["1960-02-29 23:59:59", "2019-10-01 00:00:00", "2019-10-01 23:59:59.999999", "0001-01-01 00:00:00"]
     file.write_text("".join(f"{time} UTC,view,1,2,,,1.00,3,s\n" for time in times))
     folder = Folder(str(tmp_path / "staging"))
-    ingest([file], folder, 1 << 20, 1)
+    ingest([file], folder, 1 << 20, 1, ANY_TIME)
     found = {
         path.parent.name: sorted(str(time)[:10] for time in pq.ParquetFile(path).read()["event_time"].to_pylist())
         for path in Path(folder.root, "events").rglob("*.parquet")
@@ -113,11 +115,37 @@ def test_events_are_in_the_folder_of_their_day_in_utc(tmp_path: Path) -> None:
     }
 
 
-def test_a_second_header_is_a_bad_row_not_a_lost_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("split_bytes", [1 << 20, 150, 40])
+def test_headers_of_files_that_were_joined_are_no_rows(tmp_path: Path, split_bytes: int) -> None:
     file = tmp_path / "events.csv"
-    file.write_bytes(HEADER + b"\n" + HEADER + b"\n" + row(1) + b"\n")
-    (part,) = ingest([file], Folder(str(tmp_path / "staging")), 1 << 20, 1)
-    assert (part.rows, part.events, part.bad) == (2, 1, 1)
+    file.write_bytes(b"\n".join([HEADER, row(1), HEADER, HEADER, row(2), HEADER, b"bad", b""]))
+    folder = Folder(str(tmp_path / "staging"))
+    parts = ingest([file], folder, split_bytes, 1)
+    assert [sum(counts) for counts in zip(*((part.rows, part.events, part.bad) for part in parts), strict=True)] == [
+        3,
+        2,
+        1,
+    ]
+    bad = [folder.read_table(part.bad_file).to_pylist() for part in parts if part.bad]
+    assert [one["source_row"] for found in bad for one in found] == [3]
+
+
+def test_columns_in_another_order_and_times_out_of_bounds(tmp_path: Path) -> None:
+    names = HEADER.split(b",")
+    lines = [row(1), row(2).replace(b"2019-", b"0019-"), row(3)]
+    turned = [b";".join(reversed(line.split(b","))) for line in (b",".join(names), *lines)]
+    file = tmp_path / "events.csv"
+    file.write_bytes(b"\r\n".join(turned))
+    folder = Folder(str(tmp_path / "staging"))
+    parts = ingest([file], folder, 200, 1)
+    assert len(parts) > 1
+    assert [sum(counts) for counts in zip(*((part.rows, part.events, part.bad) for part in parts), strict=True)] == [
+        3,
+        2,
+        1,
+    ]
+    (bad,) = [folder.read_table(part.bad_file).to_pylist() for part in parts if part.bad]
+    assert [(one["reason"], one["raw"], one["source_row"]) for one in bad] == [("implausible_time", turned[2], 2)]
 
 
 def test_of_identical_rows_the_first_in_the_order_of_files_stays(tmp_path: Path) -> None:

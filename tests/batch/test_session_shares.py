@@ -15,7 +15,7 @@ from app.batch import session_shares
 from app.batch.duck_facts import SessionFacts, folder_of, plan_sessions
 from app.batch.errors import BatchError
 from app.batch.folder import Folder
-from app.batch.session_shares import SHARES, by_share, hashes_of, read_shares, shares_of, write_shares
+from app.batch.session_shares import SHARES, by_share, hash_of, hashes_of, read_shares, shares_of, write_shares
 from app.events.csv_codec import decode
 from app.events.generator import Settings, generate
 from app.events.schema import EVENTS
@@ -59,8 +59,9 @@ def test_every_event_is_in_the_share_of_its_session(many: tuple[Folder, tuple[st
 
 
 def test_events_without_a_session_are_where_the_key_of_their_user_is() -> None:
-    user, key, other = hashes_of(events_of(row(7, ""), row(8, "user:7"), row(8, "")))
-    assert user == key != other
+    user, again, named, other = hashes_of(events_of(row(7, ""), row(7, ""), row(7, "user:7"), row(8, "")))
+    assert user == again == hash_of(b"user:7")
+    assert len({user, named, other}) == 3
 
 
 def test_rows_of_a_share_keep_their_order() -> None:

@@ -14,7 +14,7 @@ ENDS = st.sampled_from([b"\n", b"\r\n"])
 
 
 def plain(*sizes: int) -> list[EventFile]:
-    return [EventFile(f"{i}.csv", size, "1", is_gzip=False) for i, size in enumerate(sizes)]
+    return [EventFile(f"{i}.csv", size, "1", is_packed=False) for i, size in enumerate(sizes)]
 
 
 def test_splits_of_a_plain_file_adjoin_and_cover_it() -> None:
@@ -32,7 +32,7 @@ def test_splits_are_numbered_over_all_files_in_their_order() -> None:
 
 
 def test_a_gzip_file_is_one_split_however_large() -> None:
-    (split,) = plan_splits([EventFile("big.csv.gz", 10**12, "1", is_gzip=True)], 100)
+    (split,) = plan_splits([EventFile("big.csv.gz", 10**12, "1", is_packed=True)], 100)
     assert split.length is None
 
 

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.events.bad_events import Reason
-from app.events.csv_codec import BOM, HEADER, Block, decode, decode_blocks
+from app.events.byte_streams import BOM
+from app.events.csv_codec import HEADER, Block, decode, decode_blocks
 from app.events.csv_row import BadRowError, Row, read_row
 from app.events.identity import canonical_row
 from app.events.schema import EVENTS, MAX_ROW_BYTES, RAW_COLUMNS
+from app.events.time_bounds import ANY_TIME, TimeBounds
 
 GOOD = b"2019-10-01 00:00:01 UTC,view,1004237,2053013555631882655,electronics.smartphone,apple,1081.98,535871217,c6bd"
 OTHER = b"2019-10-01 00:00:02 UTC,cart,17200506,2053013559792632471,furniture.living_room.sofa,,543.10,519107250,566a"
@@ -89,22 +91,32 @@ def test_a_byte_order_mark_without_a_header_is_no_part_of_the_first_row() -> Non
         (with_field("event_time", "2019-10-01 24:00:00 UTC"), Reason.INVALID_TIME, "event_time"),
         (with_field("event_time", "2019-10-01 00:60:00 UTC"), Reason.INVALID_TIME, "event_time"),
         (with_field("event_time", "2019-10-01 00:00:60 UTC"), Reason.INVALID_TIME, "event_time"),
-        (with_field("event_time", "2019-10-01 00:00:00"), Reason.INVALID_TIME, "event_time"),
+        (with_field("event_time", "2019-10-01 00:00"), Reason.INVALID_TIME, "event_time"),
+        (with_field("event_time", "2019-10-01 00:00:00 KST"), Reason.INVALID_TIME, "event_time"),
+        (with_field("event_time", "2019-10-01 00:00:00+24:00"), Reason.INVALID_TIME, "event_time"),
+        (with_field("event_time", "0001-01-01 00:00:00+01:00"), Reason.INVALID_TIME, "event_time"),
+        (with_field("event_time", "9999-12-31 23:59:59-00:01"), Reason.INVALID_TIME, "event_time"),
+        (with_field("event_time", "2019-10-01 00:00:00."), Reason.INVALID_TIME, "event_time"),
         (with_field("event_time", "yesterday at ten o'cloc"), Reason.INVALID_TIME, "event_time"),
         (with_field("event_time", ""), Reason.INVALID_TIME, "event_time"),
         (with_field("event_type", "wish"), Reason.UNKNOWN_EVENT_TYPE, "event_type"),
-        (with_field("event_type", "View"), Reason.UNKNOWN_EVENT_TYPE, "event_type"),
+        (with_field("event_type", "views"), Reason.UNKNOWN_EVENT_TYPE, "event_type"),
         (with_field("event_type", ""), Reason.UNKNOWN_EVENT_TYPE, "event_type"),
         (with_field("product_id", "12.5"), Reason.INVALID_ID, "product_id"),
         (with_field("product_id", "0x1F"), Reason.INVALID_ID, "product_id"),
         (with_field("category_id", "9223372036854775808"), Reason.INVALID_ID, "category_id"),
-        (with_field("category_id", "2.053013555631882655e18"), Reason.INVALID_ID, "category_id"),
+        (with_field("category_id", "2.053013555631882655e18"), Reason.IMPRECISE_ID, "category_id"),
+        (with_field("category_id", "2.05301E+18"), Reason.IMPRECISE_ID, "category_id"),
+        (with_field("category_id", "2053013555631882655.0"), Reason.IMPRECISE_ID, "category_id"),
         (with_field("user_id", ""), Reason.INVALID_ID, "user_id"),
         (with_field("price", "-1.00"), Reason.NEGATIVE_PRICE, "price"),
         (with_field("price", ""), Reason.INVALID_PRICE, "price"),
         (with_field("price", "nan"), Reason.INVALID_PRICE, "price"),
         (with_field("price", "5.e0"), Reason.INVALID_PRICE, "price"),
-        (with_field("price", "1.234"), Reason.INVALID_PRICE, "price"),
+        (with_field("price", "1,08"), Reason.EXTRA_COLUMNS, None),
+        (with_field("price", "-0.005"), Reason.NEGATIVE_PRICE, "price"),
+        (with_field("price", "9999999999.995"), Reason.INVALID_PRICE, "price"),
+        (with_field("price", "1e10"), Reason.INVALID_PRICE, "price"),
         (with_field("price", "12345678901.00"), Reason.INVALID_PRICE, "price"),
         (GOOD.replace(b"apple", b"\xff\xfe"), Reason.INVALID_UTF8, None),
         (GOOD.replace(b"apple", b"x" * MAX_ROW_BYTES), Reason.ROW_TOO_LONG, None),
@@ -154,6 +166,18 @@ def test_category_levels_below_the_second_are_one_product() -> None:
         GOOD.replace(b"1004237", b"01004237"),
         GOOD.replace(b"apple", b'"apple"'),
         GOOD.replace(b"00:00:01 UTC", b"00:00:01.000000 UTC"),
+        GOOD.replace(b" 00:00:01 UTC", b"T00:00:01.000Z"),
+        GOOD.replace(b" UTC", b""),
+        GOOD.replace(b" UTC", b"+00:00"),
+        GOOD.replace(b"00:00:01 UTC", b"09:00:01+09:00"),
+        GOOD.replace(b"-01 00:00:01 UTC", b"-01 00:00:01.000000999"),
+        GOOD.replace(b"2019-10-01 00:00:01 UTC", b"2019-09-30T19:30:01-0430"),
+        GOOD.replace(b"view", b"View"),
+        GOOD.replace(b"535871217", b"535871217.0"),
+        GOOD.replace(b"1081.98", b"1081.9800000000002"),
+        GOOD.replace(b"1081.98", b"1081.975"),
+        GOOD.replace(b"1081.98", b"1.08198E3"),
+        GOOD.replace(b"view,1004237", b" view, 1004237"),
     ],
 )
 def test_the_same_content_written_otherwise_has_the_same_event_id(row: bytes) -> None:
@@ -164,6 +188,48 @@ def test_the_same_content_written_otherwise_has_the_same_event_id(row: bytes) ->
 def test_times_may_have_a_fraction_down_to_microseconds() -> None:
     times = decode(with_field("event_time", "2019-10-01 00:00:01.25 UTC"), source="test").events.column("event_time")
     assert times.to_pylist() == [datetime(2019, 10, 1, 0, 0, 1, 250_000, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize("year", ["0001", "0019", "0999", "1000", "2019", "9999"])
+@pytest.mark.parametrize("fraction", ["", ".5"])
+def test_equal_rows_have_one_id_in_every_year(year: str, fraction: str) -> None:
+    row = with_field("event_time", f"{year}-10-05 10:00:00{fraction} UTC")
+    ids = decode(row + b"\n" + row.replace(b"apple", b'"apple"'), source="").events.column("event_id").to_pylist()
+    assert ids[0] == ids[1]
+
+
+def test_an_id_stays_what_it_is() -> None:
+    ids = decode(GOOD + b"\n" + OTHER.replace(b"02 UTC", b"02.250000 UTC"), source="").events.column("event_id")
+    assert [one.hex() for one in ids.to_pylist()] == [
+        "c7bac0018b196d85ac64024d6c880eb1",
+        "0d8d2e5a2d5f9cf614941cd8cadbe443",
+    ]
+
+
+@pytest.mark.parametrize("before", [0, 3_640, 30_000])
+def test_a_nul_byte_spoils_no_row_beside_it_however_many_are_decoded_at_once(before: int) -> None:
+    for brand in (b"a" * width + b"\0" for width in range(16)):  # its place in a word of 8 bytes makes a difference
+        good, wide = GOOD.replace(b"apple", brand), GOOD.replace(b"apple", brand + b",more")
+        decoded = decode(b"\n".join([*[GOOD] * before, good, wide, OTHER]), source="test")
+        assert decoded.events.column("brand").to_pylist()[before:] == [brand.decode(), None]
+        assert decoded.bad.column("raw").to_pylist() == [wide]
+    decoded = decode(b"\n".join([*[GOOD] * before, GOOD + b"\0", OTHER]), source="test")
+    assert (decoded.rows, len(decoded.events)) == (before + 2, before + 2)
+
+
+DAY = 86_400_000_000
+
+
+def test_a_time_out_of_bounds_is_a_bad_event_in_each_block_by_its_own_bounds() -> None:
+    first = int(datetime(2019, 10, 1, 0, 0, 1, tzinfo=UTC).timestamp()) * 1_000_000
+    rows = GOOD + b"\n" + GOOD.replace(b"2019", b"0019") + b"\n" + GOOD.replace(b"01 UTC", b"01.000001 UTC")
+    bounds = [ANY_TIME, TimeBounds(first, first + 1), TimeBounds(first + 1, first + DAY), TimeBounds(-DAY, first + 2)]
+    decoded = decode_blocks([Block(rows, str(i), bounds=own) for i, own in enumerate(bounds)])
+    places = [decoded.events.column(name).to_pylist() for name in ("source", "source_row")]
+    assert list(zip(*places, strict=True)) == [("0", 1), ("0", 2), ("0", 3), ("1", 1), ("2", 3), ("3", 1), ("3", 3)]
+    assert decoded.rows == 12
+    assert set(decoded.bad.column("reason").to_pylist()) == {Reason.IMPLAUSIBLE_TIME}
+    assert set(decoded.bad.column("field").to_pylist()) == {"event_time"}
 
 
 def test_blocks_of_several_sources_decoded_together_keep_their_places() -> None:

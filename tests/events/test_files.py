@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from app.events.csv_codec import decode
 from app.events.files import (
-    LONG_ROW_BYTES,
     Block,
     EventFileError,
     describe,
@@ -24,6 +23,8 @@ from app.events.files import (
     read_blocks,
     read_range,
 )
+from app.events.packings import packing_of
+from app.events.row_blocks import LONG_ROW_BYTES
 from app.events.schema import MAX_ROW_BYTES, RAW_COLUMNS
 from app.gcp.clients import storage_client
 from app.local.gcs import gcs_emulator
@@ -88,10 +89,42 @@ def test_a_gzip_file_of_many_members_and_padding_is_read_to_its_end(tmp_path: Pa
     assert b"".join(block.data for block in read_blocks(str(path), 7)).splitlines() == rows(50)
 
 
-def test_a_header_inside_a_file_is_a_row(tmp_path: Path) -> None:
-    path = write(tmp_path / "twice.csv", b"\n".join([HEADER, ROW % (0, 1), HEADER, ROW % (0, 2)]))
-    (block,) = read_blocks(path)
-    assert block.rows == 3
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_header_between_rows_is_no_row_wherever_blocks_and_ranges_are_cut(
+    tmp_path: Path, mark: bytes, end: bytes
+) -> None:
+    lines = [HEADER, *rows(3), mark + HEADER, mark + HEADER, *rows(3), HEADER, b"", *rows(2), HEADER]
+    data = end.join(lines) + end
+    path = write(tmp_path / "joined.csv", data)
+    kept = [*rows(3), *rows(3), b"", *rows(2)]
+    for size in (1, 2, 3, 500):
+        blocks = list(read_blocks(path, size))
+        assert [row for block in blocks for row in block.data.split(end)[:-1]] == kept
+        assert [block.first_row for block in blocks] == [
+            1 + sum(b.rows for b in blocks[:i]) for i in range(len(blocks))
+        ]
+        assert sum(block.rows for block in blocks) == len(kept)
+        for i, block in enumerate(blocks):
+            assert (
+                list(read_blocks(path, size, first_row=block.first_row + block.rows, offset=block.end))
+                == blocks[i + 1 :]
+            )
+    for step in (1, 7, 50, 100, 10_000):
+        ranges = [block for start in range(0, len(data), step) for block in read_range(path, start, step, 2)]
+        assert [row for block in ranges for row in block.data.split(end)[:-1]] == kept
+
+
+def test_a_header_of_other_columns_between_rows_ends_the_file_with_an_error(tmp_path: Path) -> None:
+    other = b",".join(reversed(HEADER.split(b",")))
+    data = b"\n".join([HEADER, *rows(3), other, *rows(3)])
+    path = write(tmp_path / "joined.csv", data)
+    place = data.index(other)
+    for blocks in (read_blocks(path, 2), read_range(path, 0, 10_000, 2)):
+        found: list[Block] = []
+        with pytest.raises(EventFileError, match=rf"second header at byte {place}\b"):
+            found.extend(blocks)
+        assert sum(block.rows for block in found) == 3
 
 
 def test_a_block_has_at_most_the_bytes_asked_for(tmp_path: Path) -> None:
@@ -122,7 +155,7 @@ def test_a_row_over_the_bytes_asked_for_is_a_block_of_its_own(tmp_path: Path) ->
 @example(body=[b"", b"\xef\xbb\xbf"], last=b"", size=1)
 def test_blocks_and_ranges_lose_and_repeat_nothing(tmp_path: Path, body: list[bytes], last: bytes, size: int) -> None:
     data = b"\n".join(body) + last
-    data = b"-" + data if data.startswith((b"\x1f\x8b", b"\xef\xbb\xbf")) else data
+    data = b"-" + data if packing_of(data) or data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")) else data
     path = write(tmp_path / "any.csv", data)
     blocks = checked(read_blocks(path, size))
     assert b"".join(block.data for block in blocks) == data
@@ -218,7 +251,7 @@ def test_paths_keep_their_order_and_globs_come_by_name(tmp_path: Path) -> None:
 def test_the_description_changes_with_the_file(tmp_path: Path) -> None:
     before = describe(write(tmp_path / "events.csv", b"\n".join(rows(2))))
     after = describe(write(tmp_path / "events.csv", gzip.compress(b"\n".join(rows(2)))))
-    assert (before.size, before.is_gzip, after.is_gzip) == (len(b"\n".join(rows(2))), False, True)
+    assert (before.size, before.is_packed, after.is_packed) == (len(b"\n".join(rows(2))), False, True)
     assert before != after
 
 

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from app.events.bad_events import Reason
 from app.events.csv_codec import decode
 from app.events.generator import Settings, Summary, generate
 from app.events.schema import MAX_ROW_BYTES
+from app.events.store_model.bad_rows import REASONS
 
 
 def ledger(settings: Settings) -> tuple[Summary, Counter[str], list[bytes], Counter[bytes]]:
@@ -51,7 +51,7 @@ def test_the_codec_s_ledger_is_the_summary(settings: Settings) -> None:
 def test_every_reason_occurs() -> None:
     summary, reasons, _, _ = ledger(Settings(events=20_000, seed=1, bad=0.001))
     assert summary.bad == 20
-    assert set(reasons) == {reason.value for reason in Reason}
+    assert set(reasons) == {reason.value for reason in REASONS}
 
 
 def test_a_row_that_is_too_long_is_rare() -> None:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from app.dashboards.grafana import provisioning
+from app.events.time_bounds import DEFAULT_DAYS
 from infra.batch_stack import FOLDERS, ROLES, BatchStack, BatchStackArgs
 from infra.containers import images
 from infra.containers.spark_job import JobArgs
@@ -38,7 +39,7 @@ def stack(settings: BatchSettings = SETTINGS, job: JobArgs | None = None, **args
 
 @pytest.fixture(scope="module")
 def declared() -> Declared:
-    return stack(job=JobArgs(JOB_IMAGE, "generated:1000", "dev"))
+    return stack(job=JobArgs(JOB_IMAGE, "generated:1000", "dev", DEFAULT_DAYS))
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +220,7 @@ def test_the_jobs_command_is_one_that_it_takes(containers: Mapping[str, Resource
 
 
 def test_up_waits_for_the_first_run_where_it_is_at_the_start() -> None:
-    job = JobArgs(JOB_IMAGE, "", "local", folder="/home/me/events")
+    job = JobArgs(JOB_IMAGE, "", "local", DEFAULT_DAYS, folder="/home/me/events")
     settings = BatchSettings(run="local", events="/home/me/events", run_at_start=True, first_run_minutes=60)
     container = stack(settings, job).one(CONTAINER, "dev-batch-job")
     assert "--now" in container.inputs["command"]

@@ -15,6 +15,7 @@ from app.analytics.views import compile_view
 from app.events.schema import EVENT_TYPES, EVENTS
 from app.events.warehouse import ACTIVITY_LOG, SESSION_LOG, TABLES
 from app.stream.cells import CellKey, count_cell, split_into_cells
+from tests.analytics.reference_sessions import key_of
 
 START = datetime(2019, 10, 1, 22, tzinfo=UTC)
 GAP = timedelta(minutes=30)
@@ -165,7 +166,7 @@ def minutes_of(events: set[Event]) -> dict[tuple[datetime, str], tuple[int, Deci
 def sessions_of(events: set[Event]) -> list[tuple[Any, ...]]:
     by_key: dict[str, list[Event]] = {}
     for event in events:
-        by_key.setdefault(event[4] or f"user:{event[3]}", []).append(event)
+        by_key.setdefault(key_of(event[4], event[3]), []).append(event)
     found: list[tuple[str, list[Event]]] = []
     for key, its in by_key.items():
         for number, event in enumerate(ordered := sorted(its, key=lambda event: event[0])):
@@ -216,6 +217,12 @@ def test_events_of_two_users_with_one_session_name_are_one_session_in_any_number
 def test_events_without_a_session_belong_to_their_user() -> None:
     _, log = count_in_cells([[[view("10:00:00", 7, None), view("10:05:00", 7, None), view("10:06:00", 8, None)]]], 2)
     assert [(row[0], row[4]) for row in merged(log)] == [("user:7", 2), ("user:8", 1)]
+
+
+def test_a_session_that_is_named_like_a_visitor_is_not_the_visitor() -> None:
+    events = [view("10:00:00", 7, None), view("10:05:00", 7, "user:7"), view("10:06:00", 7, "user::user:7")]
+    _, log = count_in_cells([[events]], 2)
+    assert [row[0] for row in merged(log)] == ["user:7", "user::user:7", "user::user::user:7"]
 
 
 def test_repeats_alone_change_nothing() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from app.events.csv_codec import Block
+from app.events.csv_codec import Block, decode_blocks
 from app.stream.messages import block_of
 from app.stream.settings import Settings, SettingsError
 
@@ -37,6 +37,16 @@ def test_attributes_that_do_not_locate_rows_are_not_believed(attributes: dict[st
     assert block_of(b"x", attributes, "7").source == "pubsub:7"
 
 
+@pytest.mark.parametrize("attributes", [{}, {"source": "a.csv", "first_row": "7"}])
+def test_a_message_names_the_columns_of_its_rows(attributes: dict[str, str]) -> None:
+    row = b"s;3;2019-10-01 00:00:01;;view;1;2;;apple;9.90"
+    columns = "user_session;user_id;event_time;;event_type;product_id;category_id;category_code;brand;price"
+    named = block_of(row, attributes | {"columns": columns}, "7")
+    (event,) = decode_blocks([named]).events.to_pylist()
+    assert (event["user_session"], event["user_id"], event["brand"]) == ("s", 3, "apple")
+    assert len(decode_blocks([block_of(row, attributes | {"columns": "price;brand"}, "7")]).bad) == 1
+
+
 def test_messages_without_an_id_are_told_apart_by_their_content() -> None:
     sources = {block_of(data, {}, "").source for data in (b"x", b"y", b"x")}
     assert len(sources) == 2
@@ -53,6 +63,9 @@ def test_messages_without_an_id_are_told_apart_by_their_content() -> None:
         ("keep_days", -1, "0 to 365"),
         ("archive_every_seconds", 100_000, "1 to 86400"),
         ("shards", 0, "1 to 10000"),
+        ("earliest", "2019", "2017-01-01"),
+        ("latest", "tomorrow", "+1d"),
+        ("latest", "2016-12-31", "2016-12-31"),
         ("until_idle", 5.0, "only together with pull"),
     ],
 )

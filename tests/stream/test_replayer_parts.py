@@ -8,11 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events.csv_codec import decode
+from app.events.csv_codec import decode, decode_blocks
 from app.events.files import Block, EventFile
+from app.events.layout import Layout
+from app.events.schema import RAW_COLUMNS
+from app.events.time_bounds import DEFAULT_DAYS
+from app.stream.messages import block_of
 from app.stream.replayer_blocks import Cutter, Limits, Piece
 from app.stream.replayer_checkpoint import Checkpoint, CheckpointError, Position, Replay, Tally
 from app.stream.replayer_pace import Pace
+from app.stream.replayer_publisher import Batch
 from app.stream.replayer_settings import ReplaySettings, ReplaySettingsError
 from app.stream.replayer_times import UNREADABLE, event_times, micros, moment, rfc3339, row_bounds
 
@@ -46,11 +51,14 @@ def kept(pieces: list[Piece]) -> list[int]:
         (b"2019-10-01 00:00:07 UTC,view", 7),
         (b"2019-10-01 00:00:07.25 UTC,view", 7.25),
         (b'"2019-10-01 00:00:07 UTC",view', 7),
-        (b"2019-10-01 00:00:07,view", None),
+        (b"2019-10-01 00:00:07,view", 7),
+        (b"2019-10-01T00:00:07.250Z,view", 7.25),
+        (b"2019-10-01 02:00:07+02:00,view", 7),
+        (b"2019-10-01 00:00:07 KST,view", None),
         (b"2019-13-01 00:00:07 UTC,view", None),
         (b"2019-10-01 24:00:07 UTC,view", None),
         (b"0000-10-01 00:00:07 UTC,view", None),
-        (b"2019-10-01T00:00:07 UTC,view", None),
+        (b"2019-10-01T00:00:07 UTC,view", 7),
         (b"2019-10-01 00:00:07 UTC", None),
         (b"", None),
         (b"\xff" * 30, None),
@@ -68,6 +76,21 @@ def test_times_are_those_of_the_codec(times: list[datetime]) -> None:
     read = [micros(time) for time in decode(data, source="").events.column("event_time").to_pylist()]
     assert times_of(data) == read
     assert [moment(time) for time in read] == [time.replace(tzinfo=UTC) for time in times]
+
+
+def test_rows_of_another_layout_are_cut_by_their_times_and_sent_as_they_are() -> None:
+    layout = Layout(("user_id", "user_session", *RAW_COLUMNS[:7], ""), ";")
+    rows = [f"3;s;2019-10-01 00:00:0{second} UTC;view;1;2;;a,b;9.90;x".encode() for second in range(4)] + [b"bad"]
+    data = b"\r\n".join(rows)
+    pieces = list(Cutter(Limits(2, 1 << 20, start=START + timedelta(seconds=1))).cut(Block(data, 1, 5, 0, layout)))
+    assert [piece.data.split(b"\r\n")[0] for piece in pieces] == [rows[1], rows[3]]
+    assert [piece.earliest for piece in pieces] == [micros(START) + second * 1_000_000 for second in (1, 3)]
+    assert [piece.first_row for piece in pieces] == [2, 4]
+    batch = Batch("t", "a.csv", Position(0))
+    batch.add(pieces[0])
+    (message,) = batch.request.messages
+    (event, _) = decode_blocks([block_of(message.data, message.attributes, "")]).events.to_pylist()
+    assert (event["brand"], event["user_id"], event["source_row"]) == ("a,b", 3, 2)
 
 
 def test_a_time_is_written_as_a_timestamp_attribute() -> None:
@@ -137,6 +160,19 @@ def test_one_wrong_time_far_ahead_does_not_hold_up_the_replay(place: int) -> Non
     assert pieces[8].due == micros(START + timedelta(seconds=8))
 
 
+@pytest.mark.parametrize("place", [0, 2, 4])
+@pytest.mark.parametrize("year", [b"0019", b"1970", b"2106"])
+def test_an_implausible_time_moves_no_clock_and_its_row_is_sent(place: int, year: bytes) -> None:
+    rows = [row(second) for second in range(4)]
+    rows.insert(place, row(0).replace(b"2019", year))
+    pieces = cut(rows, Limits(1, 1 << 20, plausible=DEFAULT_DAYS.at(micros(START))))
+    assert kept(pieces) == [1, 2, 3, 4, 5]
+    pace = Pace(1, clock=lambda: 0.0)
+    waits = [pace.seconds_until(piece.due) for piece in pieces]
+    assert max(waits) == 3.0
+    assert waits == sorted(waits)
+
+
 def test_a_gap_in_the_events_is_kept() -> None:
     rows = [row(0), row(1), row(10 * 86_400), row(10 * 86_400 + 1)]
     assert [(piece.due - micros(START)) // 1_000_000 for piece in cut(rows, Limits(1, 1 << 20))] == [
@@ -183,7 +219,7 @@ def test_a_wrong_setting_is_named(change: dict[str, object], message: str) -> No
         ReplaySettings(**right | change)  # type: ignore[arg-type]
 
 
-REPLAY = Replay("projects/p/topics/t", (EventFile("/a.csv", 10, "1", is_gzip=False),), None, None)
+REPLAY = Replay("projects/p/topics/t", (EventFile("/a.csv", 10, "1", is_packed=False),), None, None)
 
 
 def test_a_checkpoint_gives_back_what_it_got(tmp_path: Path) -> None:
@@ -199,7 +235,7 @@ def test_a_checkpoint_gives_back_what_it_got(tmp_path: Path) -> None:
     ("other", "message"),
     [
         (Replay("projects/p/topics/other", REPLAY.files, None, None), "its topic is projects/p/topics/t, not"),
-        (Replay(REPLAY.topic, (EventFile("/a.csv", 11, "2", is_gzip=False),), None, None), "its files are others"),
+        (Replay(REPLAY.topic, (EventFile("/a.csv", 11, "2", is_packed=False),), None, None), "its files are others"),
         (Replay(REPLAY.topic, REPLAY.files, START.isoformat(), None), "its start is None, not 2019"),
     ],
 )

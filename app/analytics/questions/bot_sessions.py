@@ -7,7 +7,8 @@ one product).
 Asked by: operations (whom to block), analysts (whom to leave out).
 
 Columns:
-- session_key: the site's name of the session, or user:<user_id> where it has none
+- session_key: the site's name of the session, or user:<user_id> where it has none; user:: is
+  before a name that begins with user:
 - session_start: the time of the session's first event (UTC)
 - user_id: the visitor, the smallest id if there are several
 - events [events]: events in the session

@@ -14,8 +14,9 @@ from app.events.schema import MAX_ROW_BYTES
 
 _TIME, _TYPE, _PRODUCT, _CATEGORY, _CODE, _BRAND, _PRICE, _USER, _SESSION = range(9)
 _FIRST_PRODUCT: Final = 900_000_000
-_REASONS: Final = tuple(Reason)
-_USUAL: Final = tuple(reason for reason in Reason if reason is not Reason.ROW_TOO_LONG)
+REASONS: Final = tuple(reason for reason in Reason if reason is not Reason.IMPLAUSIBLE_TIME)
+"""All but what depends on the bounds in the settings."""
+_USUAL: Final = tuple(reason for reason in REASONS if reason is not Reason.ROW_TOO_LONG)
 _TOO_LONG_EVERY: Final = 5_000
 
 _TIMES: Final = (
@@ -23,7 +24,8 @@ _TIMES: Final = (
     b"0000-00-00 00:00:00 UTC",
 )  # fmt: skip
 _TYPES: Final = (b"", b"add_to_wishlist", b"click", b"impression", b"share")
-_IDS: Final = (b"", b"unknown", b"2.05301355563e+18", b"12-34", b"0x1F")
+_IDS: Final = (b"", b"unknown", b"12-34", b"0x1F", b"n/a")
+_IMPRECISE: Final = (b"2.05301355563e+18", b"2.05301E+18", b"5.4E8")
 _BAD_PRICES: Final = (b"", b"free", b"N/A", b"$12.50", b"1.2.3")
 _NEGATIVE: Final = (b"-0.01", b"-5.00", b"-129.90")
 _NOT_UTF8: Final = (b"caf\xe9", b"\xff\xfe", b"\xc3\x28", b"samsung\x80")
@@ -39,8 +41,8 @@ class BadRows:
     def make(self, row: bytes, rng: np.random.Generator) -> bytes:
         """A bad row after a good one; both without an end of line. The first ones have every reason once."""
         serial = self.count.total()
-        if serial < len(_REASONS):
-            reason = _REASONS[serial]
+        if serial < len(REASONS):
+            reason = REASONS[serial]
         elif serial % _TOO_LONG_EVERY == 0:
             reason = Reason.ROW_TOO_LONG
         else:
@@ -71,10 +73,12 @@ def _spoil(fields: list[bytes], reason: Reason, pick: int) -> bytes:
             fields = fields[: 3 + pick % 6] if pick % 4 else fields[:_CODE] + fields[_BRAND:]
         case Reason.EXTRA_COLUMNS:
             fields.insert(_BRAND if pick % 2 else len(fields), b"extra")
-        case Reason.INVALID_TIME:
+        case Reason.INVALID_TIME | Reason.IMPLAUSIBLE_TIME:
             fields[_TIME] = one_of(_TIMES)
         case Reason.UNKNOWN_EVENT_TYPE:
             fields[_TYPE] = one_of(_TYPES)
+        case Reason.IMPRECISE_ID:
+            fields[_USER if pick % 2 else _CATEGORY] = one_of(_IMPRECISE)
         case Reason.INVALID_ID:
             fields[_USER if pick % 2 else _CATEGORY] = one_of(_IDS)
         case Reason.INVALID_PRICE:
