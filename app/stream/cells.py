@@ -129,9 +129,10 @@ def count_cell(
     first = _first_of_each(events.column("event_id"))
     if len(first) < len(events):
         events = events.take(pa.array(first))
-    room = _room(events, count)
-    passed_on = list(_passed_on(key, level, events.slice(room)))
-    events = events.slice(0, room)
+    room, passed_on = _room(events, count), []
+    if room < len(events):
+        passed_on = list(_passed_on(key, level, events.slice(room)))
+        events = events.slice(0, room)
     is_fresh = np.arange(len(events)) >= (0 if again else count)
     if not is_fresh.any():
         return Counted(None, _empty(ACTIVITY_LOG), _empty(SESSION_LOG), passed_on)
@@ -169,8 +170,6 @@ def _sizes(events: pa.RecordBatch) -> npt.NDArray[np.int64]:
 
 def _passed_on(key: CellKey, level: int, events: pa.RecordBatch) -> Iterator[tuple[CellKey, bytes]]:
     """Parts for the cells below: of one visitor together on the first level, anywhere on the next."""
-    if not len(events):
-        return
     if level == 0:
         mixed = events.column("user_id").to_numpy().view(np.uint64) * _MIX
     else:
