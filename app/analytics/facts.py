@@ -4,12 +4,15 @@
             ├─ user_days
             ├─ viewers
             ├─ purchases
-            ├─ acts ──────────────────────────────┬─ baskets
-            └─ half_hours ─ session_days ─ sessions ─── suspects
+            ├─ acts ─────────────────────────┬─────────── baskets
+            └─ half_hours ─ session_parts ─┬─┴─────────── suspects
+                                           └─ session_days ─ sessions
 
 Sessions are exact and yet cheap to find: events of a session in the same half-hour are less than 30 minutes apart, so
 they belong together whatever lies between. Only the gaps between half-hours need looking at, several times fewer than
-the gaps between events.
+the gaps between events; and half-hours say which session an event belongs to, by equality alone.
+
+The time for a fact grows in proportion to the events, whatever they are: all of them may bear the same session key.
 
 A fact with a `merge` can be made from parts of the events, each part where it is, and be put together afterwards. One
 `of_sessions` can be made from parts of the events that have whole sessions.
@@ -35,6 +38,9 @@ FAST_EVENTS_PER_MINUTE: Final = 6
 LONG_EVENTS: Final = 30
 """A session of so many events is long enough to ask whether all were on one product."""
 
+BASKET_PRODUCTS: Final = 100
+"""So many different products of a session count as bought together; the pairs of all would be as their square."""
+
 _COUNTS: Final = {"views": "view", "carts": "cart", "purchases": "purchase", "removals": "remove_from_cart"}
 _VALUES: Final = {"revenue_cents": "purchase", "cart_cents": "cart", "removed_cents": "remove_from_cart"}
 _HALF_HOUR_SECONDS: Final = 1_800
@@ -53,6 +59,8 @@ class Fact:
     """Makes the fact of all events from the rows of the facts of their parts, where that can be done."""
     of_sessions: bool = False
     """Whether its rows are each of one session: those of all events are then those of parts with whole sessions."""
+    is_step: bool = False
+    """Whether it only serves to make other facts."""
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -80,7 +88,7 @@ def half_hours(events: ir.Table) -> ir.Table:
         "event_type",
         "user_id",
         session_key=session_key(events),
-        half_hour=events.event_time.epoch_seconds() // _HALF_HOUR_SECONDS,
+        half_hour=_half_hour(events.event_time),
         cents=cents(events.price),
     )
     return acts.group_by("session_key", "half_hour").agg(
@@ -93,6 +101,13 @@ def half_hours(events: ir.Table) -> ir.Table:
     )
 
 
+def session_parts(events: ir.Table) -> ir.Table:
+    """Half-hours with the session that they are of: columns of `half_hours`, and session_start (with the key the
+    session's identity).
+    """
+    return number_sessions(half_hours(events), "first_time", "last_time")
+
+
 def session_days(events: ir.Table) -> ir.Table:
     """One row a session and day (UTC) on which it has events.
 
@@ -100,7 +115,7 @@ def session_days(events: ir.Table) -> ir.Table:
     should there be several), events, views, carts, purchases, removals [events], revenue_cents, cart_cents,
     removed_cents [sum of prices in whole cents].
     """
-    numbered = number_sessions(half_hours(events), "first_time", "last_time")
+    numbered = session_parts(events)
     numbered = numbered.mutate(event_date=numbered.first_time.date())
     return numbered.group_by("session_key", "session_start", "event_date").agg(
         last_time=numbered.last_time.max(),
@@ -150,12 +165,16 @@ def sessions(events: ir.Table) -> ir.Table:
 
 
 def baskets(events: ir.Table) -> ir.Table:
-    """One row a session and product bought in it: session_key, session_start, product_id."""
-    visited = sessions(events)
-    buying = visited.filter(visited.purchases > 0).select("session_key", "session_start", "session_end")
+    """One row a session and product bought in it, of the `BASKET_PRODUCTS` products that the session bought first (the
+    smaller id where equal): session_key, session_start, product_id.
+    """
+    parts = session_parts(events)
     done = acts(events)
-    bought = done.filter(done.is_purchase)
-    return in_sessions(bought, buying).select("session_key", "session_start", "product_id").distinct()
+    bought = in_sessions(done.filter(done.is_purchase), parts.filter(parts.purchases > 0))
+    products = bought.group_by("session_key", "session_start", "product_id").agg(first_time=bought.event_time.min())
+    in_order = ibis.window(group_by=["session_key", "session_start"], order_by=["first_time", "product_id"])
+    products = products.mutate(place=ibis.row_number().over(in_order))
+    return products.filter(products.place < BASKET_PRODUCTS).select("session_key", "session_start", "product_id")
 
 
 def acts(events: ir.Table) -> ir.Table:
@@ -185,22 +204,22 @@ def suspects(events: ir.Table) -> ir.Table:
         & (visited.events * 60 >= ibis.greatest(visited.seconds, 1) * FAST_EVENTS_PER_MINUTE)
     )
     found = visited.filter(visited.too_fast | (visited.events >= LONG_EVENTS))
-    seen = in_sessions(acts(events), found)
+    parts = session_parts(events).select("session_key", "session_start", "half_hour")
+    seen = in_sessions(acts(events), parts.join(found, ["session_key", "session_start"]))
     return seen.group_by(found.columns).agg(products=seen.product_id.nunique())
 
 
-def in_sessions(acts: ir.Table, visited: ir.Table) -> ir.Table:
-    """Join acts (session_key, event_time, ...) with the sessions (session_key, session_start, session_end, ...) they
-    belong to.
+def in_sessions(acts: ir.Table, parts: ir.Table) -> ir.Table:
+    """Join acts (session_key, event_time, ...) with the parts of sessions (session_key, half_hour, ...) that they are
+    in. A part may stand there several times, and its acts then do.
     """
-    return acts.join(
-        visited,
-        [
-            acts.session_key == visited.session_key,
-            acts.event_time >= visited.session_start,
-            acts.event_time <= visited.session_end,
-        ],
-    )
+    acts = acts.mutate(half_hour=_half_hour(acts.event_time))
+    return acts.join(parts, ["session_key", "half_hour"])
+
+
+def _half_hour(time: Any) -> Any:
+    """Number the half-hours from 1970."""
+    return time.epoch_seconds() // _HALF_HOUR_SECONDS
 
 
 def user_days(events: ir.Table) -> ir.Table:
@@ -300,8 +319,11 @@ FACTS: Final[dict[str, Fact]] = {
         Fact("user_days", "what a user did on a day", user_days, Sums(("events",))),
         Fact("viewers", "who viewed which sub-category", viewers, Sums(("views",))),
         Fact("purchases", "every purchase", purchases, as_they_are),
-        Fact("half_hours", "what a session did in half an hour", half_hours, as_they_are, of_sessions=True),
-        Fact("acts", "every event by its session", acts, as_they_are, of_sessions=True),
+        Fact(
+            "half_hours", "what a session did in half an hour", half_hours, as_they_are, of_sessions=True, is_step=True
+        ),
+        Fact("acts", "every event by its session", acts, as_they_are, of_sessions=True, is_step=True),
+        Fact("session_parts", "half-hours by session", session_parts, of_sessions=True, is_step=True),
         Fact("session_days", "every session by day, with its counts and values", session_days, of_sessions=True),
         Fact("sessions", "every session with its counts and values", sessions, of_sessions=True),
         Fact("suspects", "sessions that may be a bot's", suspects, of_sessions=True),

@@ -16,7 +16,6 @@ MONEY: Final = "decimal(38, 2)"
 """The type of a sum of money in an answer."""
 
 _CENT: Final = ibis.literal(Decimal("0.01"), "decimal(3, 2)")
-_DIGITS_OF_DAYS: Final = 5  # 273 years: a visitor whose clock is at 1970 does not cut off the end
 _WEEK: Final = 7
 _FIRST_MONDAY: Final = ibis.date("1970-01-05")
 
@@ -96,8 +95,13 @@ def numbers(digits: int) -> ir.Table:
     return table
 
 
-def calendar(first_day: Any, last_day: Any, bounds: ir.Table) -> ir.Table:
-    """List every day (column `day`) from first to last, two columns of the one-row table `bounds`."""
-    days = bounds.cross_join(numbers(_DIGITS_OF_DAYS))
-    days = days.select(day=days[first_day] + days.number.as_interval("D"), last=days[last_day])
-    return days.filter(days.day <= days.last).select(day=exactly(days.day, "date"))
+def days_and_after(days: ir.Table, count: int) -> ir.Table:
+    """List the days of a table with the one column `event_date`, and the `count` (at most 9) after each up to the last.
+
+    So a silence of years costs no more than one of days.
+    """
+    after = numbers(1)
+    last = days.agg(last_day=days.event_date.max())
+    found = days.cross_join(after.filter(after.number <= count)).cross_join(last)
+    found = found.select("last_day", day=found.event_date + found.number.as_interval("D"))
+    return found.filter(found.day <= found.last_day).select(event_date=exactly(found.day, "date")).distinct()

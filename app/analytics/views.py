@@ -23,8 +23,8 @@ from app.analytics.facts import number_sessions
 from app.analytics.measures import MONEY, exactly, total
 from app.analytics.registry import QUESTIONS
 from app.analytics.sql import Dialect, table, to_sql
-from app.events.schema import BAD_EVENTS, EVENTS
-from app.events.warehouse import TABLES
+from app.events.schema import EVENTS
+from app.events.warehouse import BAD_EVENT_LOG, TABLES
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ def events(logs: dict[str, ir.Table]) -> ir.Table:
 
 
 def bad_events(logs: dict[str, ir.Table]) -> ir.Table:
-    """Each row that is no event once, as it was stored first: columns of BAD_EVENTS."""
+    """Each row that is no event once, as it was stored first: columns of BAD_EVENT_LOG."""
     log = logs["bad_event_log"]
     once = _first(log, ["source", "source_row"], ["ingest_time", "reason"])
-    return once.select(BAD_EVENTS.names)
+    return once.select(BAD_EVENT_LOG.names)
 
 
 def ledger(logs: dict[str, ir.Table]) -> ir.Table:

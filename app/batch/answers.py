@@ -77,7 +77,7 @@ def _make_session_facts(tasks: Tasks, ingested: Ingested) -> dict[str, bool]:
     """Make the facts of sessions that are read afterwards; the name of each, and whether it has files."""
     names = session_facts()
     firsts = tuple(name for name in names if FACTS[name].merge)
-    kept = [name for name in names if name not in firsts]
+    kept = [name for name in names if not FACTS[name].is_step]
     files = tuple(file for part in ingested.parts for file in part.event_files())
     facts = SessionFacts(
         firsts=firsts,

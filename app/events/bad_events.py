@@ -1,6 +1,10 @@
 """What makes a row a bad event. The list is fixed, so that a report can count by reason."""
 
 from enum import StrEnum
+from typing import Final
+
+REFUSED_BY_WAREHOUSE: Final = "refused_by_warehouse"
+"""The reason of an event that the warehouse does not take. Only a warehouse gives it, never a row by itself."""
 
 
 class Reason(StrEnum):

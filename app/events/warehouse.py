@@ -29,6 +29,16 @@ _CELL: Final = (
     _column("updated_at", TIME, "when the row was written (UTC); the newest of a key counts"),
 )
 
+BAD_EVENT_LOG: Final = pa.schema(
+    [
+        *BAD_EVENTS,
+        pa.field(
+            "detail", pa.string(), metadata={"description": "the warehouse's own words, where it refused the row"}
+        ),
+    ]
+)
+"""A bad event as the stream keeps it. An event that the warehouse refused has its canonical row for its bytes."""
+
 ACTIVITY_LOG: Final = pa.schema(
     [
         _column("minute", TIME, "the minute of event_time (UTC)"),
@@ -76,7 +86,7 @@ class Table:
 
 TABLES: Final = {
     "event_log": Table(EVENT_LOG, "event_time", ("event_type", "user_id"), "every event that arrived"),
-    "bad_event_log": Table(BAD_EVENTS, "ingest_time", ("reason",), "every row that is no event, with its reason"),
+    "bad_event_log": Table(BAD_EVENT_LOG, "ingest_time", ("reason",), "every row that is no event, with its reason"),
     "activity_log": Table(ACTIVITY_LOG, "minute", ("event_type",), "events by minute and type, each time they changed"),
     "session_log": Table(SESSION_LOG, "hour", ("session_key",), "parts of sessions, each time they changed"),
 }

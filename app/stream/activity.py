@@ -9,6 +9,10 @@ Should an event come after that, it opens a new epoch, whose rows add to the ear
 event so late would count twice, here and nowhere else. A job that begins takes up what `event_log` holds
 (`app.stream.rebuild`) and marks the cells that it so counts anew: their rows stand in place of all earlier epochs.
 
+No value of state is larger than a cell (`MAX_CELL_BYTES`): a cell counts at once when so much waits in it, and passes
+on what it has no room for to a cell of the next level, a step of its own. The last level has nobody to pass on to; a
+cell there that is full (millions of events of one visitor in one hour) is given up, so that a new epoch begins.
+
 Time in this module is the time of publication, never that of the event: it says when to count, not what.
 """
 
@@ -23,11 +27,13 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.timestamp import Timestamp
 
-from app.stream.cells import CellKey, count_cell, split_into_cells
+from app.stream.cells import LEVELS, MAX_CELL_BYTES, CellKey, count_cell, split_into_cells
 
 CellPart = tuple[tuple[int, int], bytes]
 
 _REBUILT: Final = b""
+_BELOW_SECONDS: Final = 1
+"""The delay of a count below the first level, where parts come together already."""
 
 
 class Activity(NamedTuple):
@@ -70,96 +76,166 @@ class CountCells(beam.PTransform):
     def __init__(self, every_seconds: int, keep_days: int) -> None:
         """Set the delay of a count and the life of a cell's state."""
         super().__init__()
-        self._count = _Count(every_seconds, keep_days, began=Timestamp.now())
+        began = Timestamp.now()
+        self._levels = [
+            count_level(level, every_seconds if level == 0 else _BELOW_SECONDS, keep_days, began)
+            for level in range(LEVELS)
+        ]
 
     @no_annotations  # Beam takes the type of one collection for a hint, and warns of any other
     def expand(self, parts: beam.PCollection[CellPart]) -> Activity:
         """Rows that replace the earlier ones of their cell."""
-        counted = parts | beam.ParDo(self._count).with_outputs("sessions", main="minutes")
-        return Activity(counted.minutes, counted.sessions)
+        minutes, sessions = [], []
+        for number, level in enumerate(self._levels):
+            counted = parts | f"Level {number}" >> beam.ParDo(level).with_outputs("sessions", "below", main="minutes")
+            minutes.append(counted.minutes)
+            sessions.append(counted.sessions)
+            parts = counted.below | f"Below {number}" >> beam.Map(tuple).with_output_types(CellPart)
+        return Activity(minutes | "Minutes" >> beam.Flatten(), sessions | "Sessions" >> beam.Flatten())
 
 
-class _Count(beam.DoFn):
-    KNOWN = BagStateSpec("known", BytesCoder())
-    FRESH = BagStateSpec("fresh", BytesCoder())
-    IS_DUE = ReadModifyWriteStateSpec("is_due", BooleanCoder())
-    EPOCH = ReadModifyWriteStateSpec("epoch", VarIntCoder())
-    IS_REBUILT = ReadModifyWriteStateSpec("is_rebuilt", BooleanCoder())
-    # FnApiRunner mixes up timers of the same name, also those of different steps.
-    DUE = TimerSpec("count_cell", TimeDomain.WATERMARK)
-    FORGET = TimerSpec("forget_cell", TimeDomain.WATERMARK)
+class CellState(NamedTuple):
+    """The state of one cell, as Beam gives it."""
 
-    def __init__(self, every_seconds: int, keep_days: int, began: Timestamp) -> None:
+    known: Any
+    """What was counted, in one value."""
+    fresh: Any
+    """Parts that wait to be counted."""
+    waiting: Any
+    """Bytes of these parts and 1 more; None while no count is due."""
+    epoch: Any
+    is_rebuilt: Any
+    again: Any
+    """Whether all rows have to go out once more, now as rows that replace those of earlier epochs."""
+
+
+class CellCounter(beam.DoFn):
+    """What a level does with its cells; `count_level` adds the state."""
+
+    def __init__(self, level: int, every_seconds: int, keep_days: int, began: Timestamp) -> None:
+        """Count the cells of a level."""
+        self._level = level
         self._every_seconds = every_seconds
         self._keep_seconds = keep_days * 86_400
         # One epoch for all cells that a job begins with, so that together they replace the earlier ones of an hour.
         self._epoch = began.micros
 
-    def process(
-        self,
-        part: CellPart,
-        timestamp: Any = beam.DoFn.TimestampParam,
-        known: Any = beam.DoFn.StateParam(KNOWN),
-        fresh: Any = beam.DoFn.StateParam(FRESH),
-        is_due: Any = beam.DoFn.StateParam(IS_DUE),
-        is_rebuilt: Any = beam.DoFn.StateParam(IS_REBUILT),
-        due: Any = beam.DoFn.TimerParam(DUE),
-    ) -> None:
+    def take(self, part: CellPart, timestamp: Timestamp, state: CellState, due: Any, forget: Any) -> Iterator[Any]:
+        """Take a part, to be counted soon."""
         if part[1] != _REBUILT:
-            fresh.add(part[1])
-        elif is_rebuilt.read():
+            state.fresh.add(part[1])
+        elif state.is_rebuilt.read():
             return
         else:
-            is_rebuilt.write(True)
-            # What was counted before has to go out once more, now as rows that replace those of earlier epochs.
-            for counted in known.read():
-                fresh.add(counted)
-            known.clear()
-        if not is_due.read():
-            is_due.write(True)
+            state.is_rebuilt.write(True)
+            state.again.write(True)
+        waiting = state.waiting.read()
+        if waiting is None:
             due.set(timestamp + self._every_seconds)
+        total = (waiting or 1) + len(part[1])
+        state.waiting.write(total)
+        if total > MAX_CELL_BYTES:
+            yield from self.count_now(CellKey(*part[0]), timestamp, state, forget)
 
-    @on_timer(DUE)
-    def count(
-        self,
-        key: Any = beam.DoFn.KeyParam,
-        timestamp: Any = beam.DoFn.TimestampParam,
-        known: Any = beam.DoFn.StateParam(KNOWN),
-        fresh: Any = beam.DoFn.StateParam(FRESH),
-        is_due: Any = beam.DoFn.StateParam(IS_DUE),
-        epoch: Any = beam.DoFn.StateParam(EPOCH),
-        is_rebuilt: Any = beam.DoFn.StateParam(IS_REBUILT),
-        forget: Any = beam.DoFn.TimerParam(FORGET),
-    ) -> Iterator[Any]:
-        parts = list(fresh.read())
-        fresh.clear()
-        is_due.clear()
-        if not parts:
-            return
-        began = epoch.read() or self._epoch
-        counted = count_cell(CellKey(*key), list(known.read()), parts, epoch=began, is_rebuilt=bool(is_rebuilt.read()))
-        if counted:
-            epoch.write(began)
-            known.clear()
-            known.add(counted.events)
-            yield counted.activity
-            yield beam.pvalue.TaggedOutput("sessions", counted.sessions)
+    def count_now(self, key: CellKey, timestamp: Timestamp, state: CellState, forget: Any) -> Iterator[Any]:
+        """Count what has come."""
+        parts = list(state.fresh.read())
+        state.fresh.clear()
+        state.waiting.clear()
+        again = bool(state.again.read())
+        state.again.clear()
+        known = list(state.known.read()) if parts or again else []
+        while parts or (again and known):
+            epoch = state.epoch.read() or self._epoch
+            is_rebuilt = bool(state.is_rebuilt.read())
+            counted = count_cell(key, known, parts, epoch=epoch, is_rebuilt=is_rebuilt, again=again, level=self._level)
+            if counted.events is not None:
+                state.known.clear()
+                state.known.add(counted.events)
+            if len(counted.activity):
+                state.epoch.write(epoch)
+                yield counted.activity
+                yield beam.pvalue.TaggedOutput("sessions", counted.sessions)
+            parts, known, again = [], [], False
+            if self._level < LEVELS - 1:
+                for below in counted.passed_on:
+                    yield beam.pvalue.TaggedOutput("below", below)
+            elif counted.passed_on:
+                parts = [part for _, part in counted.passed_on]
+                self.give_up(state)
         if self._keep_seconds:
             forget.set(timestamp + self._keep_seconds)
 
-    @on_timer(FORGET)
-    def give_up(
-        self,
-        timestamp: Any = beam.DoFn.TimestampParam,
-        known: Any = beam.DoFn.StateParam(KNOWN),
-        is_due: Any = beam.DoFn.StateParam(IS_DUE),
-        epoch: Any = beam.DoFn.StateParam(EPOCH),
-        is_rebuilt: Any = beam.DoFn.StateParam(IS_REBUILT),
-    ) -> None:
-        # Where something came just now, `count` sets this timer again. Where it is not yet so late, the watermark has
-        # jumped to its end, as in a drain; a runner of batches still has events to give then.
-        if is_due.read() or timestamp > Timestamp.now():
-            return
-        known.clear()
-        is_rebuilt.clear()
-        epoch.write(Timestamp.now().micros)
+    def give_up(self, state: CellState) -> None:
+        """Forget what was counted: what comes from now on adds to it."""
+        state.known.clear()
+        state.is_rebuilt.clear()
+        state.epoch.write(Timestamp.now().micros)
+
+
+def count_level(level: int, every_seconds: int, keep_days: int, began: Timestamp) -> CellCounter:
+    """Make the step that counts the cells of a level.
+
+    Each level has a class, since FnApiRunner mixes up timers of the same name, also those of different steps.
+    """
+
+    class Level(CellCounter):
+        KNOWN = BagStateSpec("known", BytesCoder())
+        FRESH = BagStateSpec("fresh", BytesCoder())
+        WAITING = ReadModifyWriteStateSpec("waiting", VarIntCoder())
+        EPOCH = ReadModifyWriteStateSpec("epoch", VarIntCoder())
+        IS_REBUILT = ReadModifyWriteStateSpec("is_rebuilt", BooleanCoder())
+        AGAIN = ReadModifyWriteStateSpec("again", BooleanCoder())
+        DUE = TimerSpec(f"count_cell_{level}", TimeDomain.WATERMARK)
+        FORGET = TimerSpec(f"forget_cell_{level}", TimeDomain.WATERMARK)
+
+        def process(
+            self,
+            part: CellPart,
+            timestamp: Any = beam.DoFn.TimestampParam,
+            known: Any = beam.DoFn.StateParam(KNOWN),
+            fresh: Any = beam.DoFn.StateParam(FRESH),
+            waiting: Any = beam.DoFn.StateParam(WAITING),
+            epoch: Any = beam.DoFn.StateParam(EPOCH),
+            is_rebuilt: Any = beam.DoFn.StateParam(IS_REBUILT),
+            again: Any = beam.DoFn.StateParam(AGAIN),
+            due: Any = beam.DoFn.TimerParam(DUE),
+            forget: Any = beam.DoFn.TimerParam(FORGET),
+        ) -> Iterator[Any]:
+            state = CellState(known, fresh, waiting, epoch, is_rebuilt, again)
+            yield from self.take(part, timestamp, state, due, forget)
+
+        @on_timer(DUE)
+        def count(
+            self,
+            key: Any = beam.DoFn.KeyParam,
+            timestamp: Any = beam.DoFn.TimestampParam,
+            known: Any = beam.DoFn.StateParam(KNOWN),
+            fresh: Any = beam.DoFn.StateParam(FRESH),
+            waiting: Any = beam.DoFn.StateParam(WAITING),
+            epoch: Any = beam.DoFn.StateParam(EPOCH),
+            is_rebuilt: Any = beam.DoFn.StateParam(IS_REBUILT),
+            again: Any = beam.DoFn.StateParam(AGAIN),
+            forget: Any = beam.DoFn.TimerParam(FORGET),
+        ) -> Iterator[Any]:
+            state = CellState(known, fresh, waiting, epoch, is_rebuilt, again)
+            if waiting.read() is not None:
+                yield from self.count_now(CellKey(*key), timestamp, state, forget)
+
+        @on_timer(FORGET)
+        def forget(
+            self,
+            timestamp: Any = beam.DoFn.TimestampParam,
+            known: Any = beam.DoFn.StateParam(KNOWN),
+            fresh: Any = beam.DoFn.StateParam(FRESH),
+            waiting: Any = beam.DoFn.StateParam(WAITING),
+            epoch: Any = beam.DoFn.StateParam(EPOCH),
+            is_rebuilt: Any = beam.DoFn.StateParam(IS_REBUILT),
+            again: Any = beam.DoFn.StateParam(AGAIN),
+        ) -> None:
+            # Where something came just now, `count` sets this timer again. Where it is not yet so late, the watermark
+            # has jumped to its end, as in a drain; a runner of batches still has events to give then.
+            if waiting.read() is None and timestamp <= Timestamp.now():
+                self.give_up(CellState(known, fresh, waiting, epoch, is_rebuilt, again))
+
+    return Level(level, every_seconds, keep_days, began)

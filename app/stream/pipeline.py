@@ -23,6 +23,7 @@ from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from app.events.csv_codec import Decoded, stored
 from app.stream.activity import CountCells, MarkRebuilt, SplitIntoCells
 from app.stream.archive import ArchiveRows
+from app.stream.bad_rows import bad_rows, refused_row
 from app.stream.decode_blocks import DecodeBlocks
 from app.stream.read_blocks import ReadBlocks
 from app.stream.rebuild import ReadEventLog
@@ -41,19 +42,21 @@ exit codes: 0 ended, or started on Dataflow; 1 failed; 2 settings are not valid
 
 
 def build(pipeline: beam.Pipeline, settings: Settings) -> None:
-    """Lay out the pipeline: blocks are decoded to batches; these are stored, archived and counted."""
+    """Lay out the pipeline: blocks are decoded to batches; these are archived and stored, and counted once stored."""
     decoded = (
         pipeline
         | "Read" >> ReadBlocks(settings.subscription, pull=settings.pull, until_idle=settings.until_idle)
         | "Decode" >> DecodeBlocks(settings.plausible_days)
     )
     events = decoded | "Events" >> beam.Map(_events).with_output_types(pa.RecordBatch)
-    events | "Write events" >> WriteRows(settings.dataset, "event_log")
-    decoded | "Bad events" >> beam.Map(_bad) | "Write bad events" >> WriteRows(settings.dataset, "bad_event_log")
+    written = events | "Write events" >> WriteRows(settings.dataset, "event_log")
+    bad = decoded | "Bad events" >> beam.Map(bad_rows).with_output_types(pa.RecordBatch)
+    refused = written.refused | "Refused events" >> beam.Map(refused_row).with_output_types(pa.RecordBatch)
+    (bad, refused) | beam.Flatten() | "Write bad events" >> WriteRows(settings.dataset, "bad_event_log")
     if settings.archive:
         decoded | "Archive" >> ArchiveRows(settings.archive, settings.archive_every_seconds, settings.shards)
 
-    cells = events | "Split" >> SplitIntoCells(settings.shards)
+    cells = written.stored | "Split" >> SplitIntoCells(settings.shards)
     if settings.rebuild:
         known = (
             pipeline
@@ -61,7 +64,7 @@ def build(pipeline: beam.Pipeline, settings: Settings) -> None:
             | "Split known" >> SplitIntoCells(settings.shards)
             | "Mark known" >> MarkRebuilt()
         )
-        cells = (cells, known) | beam.Flatten()
+        cells = (cells, known) | "All" >> beam.Flatten()
     activity = cells | "Count" >> CountCells(settings.count_every_seconds, settings.keep_days)
     activity.minutes | "Write activity" >> WriteRows(settings.dataset, "activity_log")
     activity.sessions | "Write sessions" >> WriteRows(settings.dataset, "session_log")
@@ -69,10 +72,6 @@ def build(pipeline: beam.Pipeline, settings: Settings) -> None:
 
 def _events(decoded: Decoded) -> pa.RecordBatch:
     return stored(decoded.events, time.time_ns() // 1_000)
-
-
-def _bad(decoded: Decoded) -> pa.RecordBatch:
-    return stored(decoded.bad, time.time_ns() // 1_000)
 
 
 def tuned(arguments: Sequence[str]) -> PipelineOptions:

@@ -122,7 +122,13 @@ def daily_revenue(rows: list[Row]) -> Answer:
     if not rows:
         return []
     bought = group(of_type(rows, "purchase"), day_of)
-    days = list(_days(min(map(day_of, rows)), max(map(day_of, rows))))
+    active = set(map(day_of, rows))
+    # Of a silence, the first week is listed: the days with an event no longer ago than that.
+    days = [
+        day
+        for day in _days(min(active), max(active))
+        if any(day - timedelta(days=before) in active for before in range(8))
+    ]
     revenue = [price_sum(bought.get(day, [])) for day in days]
     answer: Answer = []
     for index, day in enumerate(days):
@@ -148,7 +154,7 @@ def _days(first: date, last: date) -> Iterator[date]:
 
 
 def bought_together(rows: list[Row]) -> Answer:
-    baskets = [{row["product_id"] for row in of_type(session.rows, "purchase")} for session in find_sessions(rows)]
+    baskets = [_first_products(of_type(session.rows, "purchase")) for session in find_sessions(rows)]
     baskets = [basket for basket in baskets if basket]
     alone = Counter(product for basket in baskets for product in basket)
     pairs = Counter(pair for basket in baskets for pair in combinations(sorted(basket), 2))
@@ -168,6 +174,12 @@ def bought_together(rows: list[Row]) -> Answer:
         lift = count * len(baskets) / (alone[a] * alone[b])
         rules.append((a, b, labels[a], labels[b], count, count / len(baskets), count / alone[a], lift))
     return sorted(rules, key=lambda rule: (-rule[4], -rule[7], rule[0], rule[1]))[:50]
+
+
+def _first_products(bought: list[Row]) -> set[int]:
+    """The 100 products that were bought first."""
+    ordered = sorted(bought, key=lambda row: (row["event_time"], row["product_id"]))
+    return set(list(dict.fromkeys(row["product_id"] for row in ordered))[:100])
 
 
 def rfm_segments(rows: list[Row]) -> Answer:
@@ -204,7 +216,7 @@ def weekly_retention(rows: list[Row]) -> Answer:
         cohorts[min(active)].append(active)
     answer: Answer = []
     for cohort, users in sorted(cohorts.items()):
-        for later in range((max(map(max, weeks.values())) - cohort).days // 7 + 1):
+        for later in range(min((max(map(max, weeks.values())) - cohort).days // 7 + 1, 104)):
             count = sum(cohort + timedelta(weeks=later) in active for active in users)
             answer.append((cohort, later, len(users), count, count / len(users)))
     return answer

@@ -39,7 +39,7 @@ def facts_in(sql: str) -> set[str]:
 def test_where_all_facts_are_stored_a_question_reads_no_events(name: str) -> None:
     sql = compile_question(name, "duckdb", events="all_events", facts=list(FACTS))
     assert facts_in(sql)
-    assert not facts_in(sql) & {"acts", "half_hours"}  # which are for other facts, and not kept
+    assert not facts_in(sql) & {"acts", "half_hours", "session_parts"}  # which are for other facts, and not kept
     assert "all_events" not in sql
 
 

@@ -12,8 +12,8 @@ import pytest
 from app.analytics import QUESTIONS
 from app.analytics.sql import compile_fact
 from app.analytics.views import VIEWS, compile_view
-from app.events.schema import BAD_EVENTS, EVENT_LOG, EVENTS
-from app.events.warehouse import ACTIVITY_LOG, SESSION_LOG
+from app.events.schema import EVENT_LOG, EVENTS
+from app.events.warehouse import ACTIVITY_LOG, BAD_EVENT_LOG, SESSION_LOG
 from tests.analytics.answers import ask
 from tests.analytics.engines import BigQuery, DuckDb, Engine
 from tests.analytics.events import generated_events
@@ -36,7 +36,7 @@ def warehouse(request: pytest.FixtureRequest) -> Engine:
         engine.make_schema("shop")
     for name, schema in {
         "event_log": EVENT_LOG,
-        "bad_event_log": BAD_EVENTS,
+        "bad_event_log": BAD_EVENT_LOG,
         "activity_log": ACTIVITY_LOG,
         "session_log": SESSION_LOG,
     }.items():
@@ -85,10 +85,16 @@ def test_questions_on_the_view_are_answered_as_on_the_events(
 
 
 def test_each_bad_row_is_there_once_as_it_was_stored_first(warehouse: Engine) -> None:
-    rows = [("invalid_time", None, b"x", "a.csv", 3, NOW), ("missing_columns", "brand", b"y", "a.csv", 4, NOW)]
-    again = [("invalid_time", None, b"x", "a.csv", 3, LATER), ("invalid_time", None, b"x", "b.csv", 3, LATER)]
-    warehouse.load("shop.bad_event_log", _table([*rows, *again], BAD_EVENTS))
-    found = warehouse.query(compile_view("bad_events", "shop", warehouse.dialect)).cast(BAD_EVENTS)
+    rows = [
+        ("invalid_time", None, b"x", "a.csv", 3, NOW, None),
+        ("missing_columns", "brand", b"y", "a.csv", 4, NOW, "words"),
+    ]
+    again = [
+        ("invalid_time", None, b"x", "a.csv", 3, LATER, None),
+        ("invalid_time", None, b"x", "b.csv", 3, LATER, None),
+    ]
+    warehouse.load("shop.bad_event_log", _table([*rows, *again], BAD_EVENT_LOG))
+    found = warehouse.query(compile_view("bad_events", "shop", warehouse.dialect)).cast(BAD_EVENT_LOG)
     assert sorted(_rows(found), key=str) == sorted([*rows, again[1]], key=str)
 
 
@@ -97,8 +103,10 @@ def test_the_ledger_adds_up_by_source_and_in_total(warehouse: Engine, events: pa
     a = pa.concat_tables([log(events.slice(0, 8), "a.csv", 1), log(events.slice(0, 2), "a.csv", 9)])
     b = pa.concat_tables([log(events.slice(0, 5), "b.csv", 1), log(events.slice(20, 1), "b.csv", 6)])
     warehouse.load("shop.event_log", pa.concat_tables([b, a, a.set_column(17, EVENT_LOG.field(17), [[LATER] * 10])]))
-    bad = [("invalid_time", None, b"x", source, 11, time) for source in ("a.csv", "c.csv") for time in (NOW, LATER)]
-    warehouse.load("shop.bad_event_log", _table(bad, BAD_EVENTS))
+    bad = [
+        ("invalid_time", None, b"x", source, 11, time, None) for source in ("a.csv", "c.csv") for time in (NOW, LATER)
+    ]
+    warehouse.load("shop.bad_event_log", _table(bad, BAD_EVENT_LOG))
     assert sorted(map(_values, view(warehouse, "ledger")), key=str) == sorted(
         [
             ("a.csv", 11, 8, 2, 1),

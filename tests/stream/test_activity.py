@@ -9,8 +9,8 @@ import pytest
 from apache_beam.utils.timestamp import Timestamp
 
 from app.events.csv_codec import decode
-from app.stream.activity import _Count, marked
-from app.stream.cells import CellKey, split_into_cells
+from app.stream.activity import CellState, count_level, marked
+from app.stream.cells import LEVELS, CellKey, split_into_cells
 
 ROW = b"2019-10-01 10:0%d:00 UTC,purchase,1,2,,,1.50,3,s\n"
 DAY = 86_400
@@ -22,6 +22,8 @@ class State:
 
     def __init__(self) -> None:
         self.values: list[Any] = []
+        self.largest = 0
+        """The most bytes that were in it at once."""
 
     def read(self) -> Any:
         return self.values
@@ -31,6 +33,7 @@ class State:
 
     def add(self, value: Any) -> None:
         self.values.append(value)
+        self.largest = max(self.largest, len(value), sum(map(len, self.values)))
 
 
 class Value(State):
@@ -49,9 +52,10 @@ class Cell:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = Timestamp(1_000 * DAY)
         monkeypatch.setattr("app.stream.activity.Timestamp.now", lambda: self.now)
-        self._count = _Count(every_seconds=10, keep_days=7, began=BEGAN)
+        self._level: Any = count_level(0, every_seconds=10, keep_days=7, began=BEGAN)
         self.known, self.fresh = State(), State()
-        self.is_due, self.epoch, self.is_rebuilt, self.due, self.forget = (Value() for _ in range(5))
+        self.waiting, self.epoch, self.is_rebuilt, self.again, self.due, self.forget = (Value() for _ in range(6))
+        self._state = CellState(self.known, self.fresh, self.waiting, self.epoch, self.is_rebuilt, self.again)
 
     def add(self, *minutes: int) -> None:
         for part in self._parts(*minutes):
@@ -67,20 +71,19 @@ class Cell:
         return list(split_into_cells(decoded.events, 1))
 
     def _process(self, part: Any) -> None:
-        self._count.process(part, self.now, self.known, self.fresh, self.is_due, self.is_rebuilt, self.due)
+        assert not list(self._level.process(part, self.now, *self._state, self.due, self.forget))
 
     def count(self) -> list[tuple[int, int, int, bool]]:
         """Fire the timer: minute, epoch [seconds], events and is_rebuilt of what is written."""
         key = CellKey(int(datetime(2019, 10, 1, 10, tzinfo=UTC).timestamp()) // 3_600, 0)
-        state = (self.known, self.fresh, self.is_due, self.epoch, self.is_rebuilt, self.forget)
-        given = self._count.count(key, self.due.read(), *state)
+        given = self._level.count(key, self.due.read(), *self._state, self.forget)
         batches = [one for one in given if isinstance(one, pa.RecordBatch)]
         assert all(price == Decimal("1.50") for batch in batches for price in batch.column("revenue").to_pylist())
         rows = [row for batch in batches for row in batch.to_pylist()]
         return [(row["minute"].minute, row["epoch"] // 10**6, row["events"], row["is_rebuilt"]) for row in rows]
 
     def give_up(self) -> None:
-        self._count.give_up(self.forget.read(), self.known, self.is_due, self.epoch, self.is_rebuilt)
+        self._level.forget(self.forget.read(), *self._state)
 
 
 @pytest.fixture
@@ -148,3 +151,82 @@ def test_a_watermark_that_jumps_to_its_end_gives_nothing_up(cell: Cell) -> None:
     cell.give_up()
     cell.add(1)
     assert cell.count() == []
+
+
+class Levels:
+    """Cells of all levels by their key, each with a state of its own."""
+
+    def __init__(self) -> None:
+        self._levels: list[Any] = [count_level(level, 10, 7, BEGAN) for level in range(LEVELS)]
+        self.cells: dict[Any, CellState] = {}
+        self.minutes: dict[tuple[int, Any, str], int] = {}
+
+    def take(self, part: Any, level: int = 0) -> None:
+        self._follow(self._levels[level].process(part, BEGAN, *self._state(part[0]), Value(), Value()), level)
+
+    def count(self) -> None:
+        """Fire the timers, those of the first level first."""
+        for level, counter in enumerate(self._levels):
+            for key in [key for key in self.cells if level_of(key) == level]:
+                self._follow(counter.count(key, BEGAN, *self.cells[key], Value()), level)
+
+    def _state(self, key: Any) -> CellState:
+        if key not in self.cells:
+            self.cells[key] = CellState(State(), State(), *(Value() for _ in range(4)))
+        return self.cells[key]
+
+    def _follow(self, given: Any, level: int) -> None:
+        for one in list(given):
+            if isinstance(one, pa.RecordBatch):
+                for row in one.to_pylist():
+                    self.minutes[row["shard"], row["minute"], row["event_type"]] = row["events"]
+            elif one.tag == "below":
+                self.take(one.value, level + 1)
+
+
+def level_of(key: Any) -> int:
+    """By the numbers of cells, which are those of a heap."""
+    return 0 if key[1] < 10_000 else 1 if key[1] < 10_000 * 65 else 2
+
+
+@pytest.mark.parametrize("users", [1, 5_000], ids=["of one visitor", "of many visitors"])
+@pytest.mark.parametrize("every", [1, 100], ids=["counted often", "counted at the end"])
+def test_no_value_of_state_grows_beyond_its_bound_in_a_hot_hour(
+    monkeypatch: pytest.MonkeyPatch, users: int, every: int
+) -> None:
+    bound = 128 << 10
+    for module in ("cells", "activity"):
+        monkeypatch.setattr(f"app.stream.{module}.MAX_CELL_BYTES", bound)
+    levels, events, blocks = Levels(), 60_000, 30
+    for block in range(blocks):
+        numbers = range(block * events // blocks, (block + 1) * events // blocks)
+        rows = [b"2019-10-01 10:00:00.%06d UTC,view,1,2,,,1.50,%d,s\n" % (n, n % users) for n in numbers]
+        for part in split_into_cells(decode(b"".join(rows), source="x").events, 1):
+            levels.take(part)
+        levels.take(part)
+        if block % every == 0:
+            levels.count()
+    levels.count()
+    assert sum(levels.minutes.values()) == events
+    assert events * 50 > 20 * bound, "too few events for this to mean much"
+    known = max(state.known.largest for state in levels.cells.values())
+    assert bound / 2 < known <= bound
+    assert max(state.fresh.largest for state in levels.cells.values()) <= 2 * bound
+    assert len({level_of(key) for key in levels.cells}) >= 2
+
+
+def test_a_full_cell_of_the_last_level_opens_an_epoch_that_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("cells", "activity"):
+        monkeypatch.setattr(f"app.stream.{module}.MAX_CELL_BYTES", 200)
+    last: Any = count_level(LEVELS - 1, 10, 7, BEGAN)
+    state = CellState(State(), State(), *(Value() for _ in range(4)))
+    rows = b"".join(ROW % minute for minute in range(7))
+    given = []
+    for part in split_into_cells(decode(rows, source="x").events, 1):
+        given += last.process(part, BEGAN, *state, Value(), Value())
+    given += last.count(part[0], BEGAN, *state, Value())
+    written = [row for one in given if isinstance(one, pa.RecordBatch) for row in one.to_pylist()]
+    assert sorted(row["minute"].minute for row in written) == list(range(7))
+    assert len({row["epoch"] for row in written}) > 1
+    assert not [one for one in given if getattr(one, "tag", "") == "below"]
+    assert state.known.largest <= 200 + 500  # and what Arrow writes around some rows

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from xxhash import xxh3_128_digest
 
 from app.analytics.views import compile_view
 from app.events.schema import EVENT_TYPES, EVENTS
@@ -58,6 +59,19 @@ def test_counts_and_sessions_are_those_of_the_distinct_events(firings: list[list
     assert merged(sessions) == sessions_of(events)
 
 
+@settings(max_examples=100, deadline=None)
+@given(deliveries(), st.integers(1, 2), st.sampled_from([100, 300]))
+def test_cells_that_are_full_pass_on_and_all_together_count_the_same(
+    firings: list[list[list[Event]]], shards: int, max_bytes: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.stream.cells.MAX_CELL_BYTES", max_bytes)
+        activity, sessions = count_in_cells(firings, shards)
+    events = {event for batches in firings for batch in batches for event in batch}
+    assert summed(activity) == minutes_of(events)
+    assert merged(sessions) == sessions_of(events)
+
+
 @settings(max_examples=25, deadline=None)
 @given(deliveries(), st.integers(1, 4))
 def test_the_views_of_the_logs_say_the_same(firings: list[list[list[Event]]], shards: int) -> None:
@@ -95,7 +109,7 @@ def batch_of(events: list[Event]) -> pa.RecordBatch:
         ("event_time", "event_type", "price", "user_id", "user_session"), zip(*events, strict=True), strict=True
     ):
         columns[name] = list(values)
-    columns["event_id"] = [repr(event).encode() for event in events]
+    columns["event_id"] = [xxh3_128_digest(repr(event).encode()) for event in events]
     return pa.RecordBatch.from_arrays(
         [pa.array(columns[field.name], field.type) for field in EVENTS], names=EVENTS.names
     )
@@ -111,12 +125,18 @@ def count_in_cells(firings: list[list[list[Event]]], shards: int) -> tuple[pa.Ta
             if events:
                 for key, part in split_into_cells(batch_of(events), shards):
                     fresh.setdefault(key, []).append(part)
-        for key, parts in fresh.items():
-            counted = count_cell(key, known.get(key, []), parts, **EPOCH)
-            if counted:
-                known[key] = [counted.events]
+        level = 0
+        while fresh:
+            below: dict[CellKey, list[bytes]] = {}
+            for key, parts in fresh.items():
+                counted = count_cell(key, known.get(key, []), parts, level=level, **EPOCH)
+                if counted.events is not None:
+                    known[key] = [counted.events]
                 activity.append(pa.Table.from_batches([counted.activity]))
                 sessions.append(pa.Table.from_batches([counted.sessions]))
+                for child, part in counted.passed_on:
+                    below.setdefault(child, []).append(part)
+            fresh, level = below, level + 1
     return pa.concat_tables(activity), pa.concat_tables(sessions)
 
 
@@ -228,18 +248,20 @@ def test_a_session_that_is_named_like_a_visitor_is_not_the_visitor() -> None:
 def test_repeats_alone_change_nothing() -> None:
     ((key, part),) = split_into_cells(batch_of([view("10:00:00"), view("10:00:01")]), 1)
     first = count_cell(key, [], [part, part], **EPOCH)
-    assert first
+    assert first.events
     assert first.activity.column("events").to_pylist() == [2]
-    assert count_cell(key, [first.events], [part], **EPOCH) is None
+    again = count_cell(key, [first.events], [part], **EPOCH)
+    assert again.events is None
+    assert not len(again.activity)
+    assert not len(again.sessions)
 
 
 def test_only_minutes_and_sessions_that_changed_are_written_again() -> None:
     ((key, part),) = split_into_cells(batch_of([view("10:00:00"), view("10:10:00", session="other")]), 1)
     ((_, late),) = split_into_cells(batch_of([view("10:00:30")]), 1)
     first = count_cell(key, [], [part], **EPOCH)
-    assert first
+    assert first.events
     second = count_cell(key, [first.events], [late], **EPOCH)
-    assert second
     assert second.activity.column("minute").to_pylist() == [datetime(2019, 10, 1, 10, tzinfo=UTC)]
     assert second.sessions.column("session_key").to_pylist() == ["s"]
     assert second.sessions.column("events").to_pylist() == [2]
@@ -255,3 +277,12 @@ def test_a_cell_has_one_hour_and_the_visitors_of_one_shard(shards: int) -> None:
     keys = [key for key, _ in split_into_cells(batch_of(events), shards)]
     hour = int(datetime(2019, 10, 1, 10, tzinfo=UTC).timestamp()) // 3_600
     assert keys == [CellKey(h, shard) for h in (hour, hour + 1) for shard in range(shards)]
+
+
+def test_cells_of_all_levels_have_numbers_of_their_own() -> None:
+    roots = [CellKey(1, shard) for shard in (0, 1, 9_999)]
+    children = [root.child(number) for root in roots for number in range(64)]
+    grandchildren = [child.child(number) for child in children for number in range(64)]
+    keys = [*roots, *children, *grandchildren]
+    assert len(set(keys)) == len(keys)
+    assert max(key.shard for key in keys) < 2**63

@@ -125,6 +125,23 @@ def test_an_event_three_days_late_is_counted_in_its_minute_and_its_session(shop:
     expected(*messages).check(shop)
 
 
+def test_a_hot_hour_is_counted_exactly_in_cells_of_all_levels(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("cells", "activity"):
+        monkeypatch.setattr(f"app.stream.{module}.MAX_CELL_BYTES", 10_000)
+    row = b"2019-10-01 10:%02d:%02d UTC,purchase,%d,2,,,1.50,%d,s%d\n"
+    # Half of the events are of one visitor.
+    rows = [row % (n % 60, n % 59, n, 7 if n % 2 else n % 400, n % 2 * 401 or n % 400) for n in range(4_000)]
+    messages = blocks(b"".join(rows))
+    shop.publish([*messages[:10], *messages])
+    shop.run()
+    shards = shop.query("SELECT DISTINCT shard FROM `DATASET.activity_log`").column("shard").to_pylist()
+    assert {0 if shard < 10_000 else 1 if shard < 650_000 else 2 for shard in shards} == {0, 1, 2}
+    expected(*messages).check(shop)
+    shop.publish(messages[5:])
+    shop.run()
+    expected(*messages).check(shop)
+
+
 def test_a_later_run_goes_on_where_the_earlier_one_ended(shop: Shop) -> None:
     data, _ = generated(3_000, days=1)
     messages = blocks(data, rows=100)

@@ -2,7 +2,8 @@
 
 Which two products are bought in the same session? Purchases alone count, not carts. The 50 pairs that most sessions
 bought, of those bought together in at least 2 sessions; equal ones by lift, then by product. Product a is the one that
-fewer sessions bought (the smaller id where equal), so confidence is the greater of the pair's two.
+fewer sessions bought (the smaller id where equal), so confidence is the greater of the pair's two. Of a session that
+bought more than 100 different products, the 100 that it bought first count (the smaller id where equal).
 
 Asked by: marketing (recommendations, bundles), purchasing.
 

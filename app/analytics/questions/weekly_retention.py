@@ -1,8 +1,8 @@
 """Weekly retention
 
 Of the visitors who came for the first time in a week, how many are active in the weeks after? A visitor's cohort is
-the ISO week (from Monday, UTC) of the first event of any type. Every cohort has a row for each week up to the last of
-the data, also where nobody came back.
+the ISO week (from Monday, UTC) of the first event of any type. Every cohort has a row for each of its first 104 weeks
+(two years) up to the last of the data, also where nobody came back.
 
 Asked by: product management, marketing.
 
@@ -20,8 +20,9 @@ import ibis.expr.types as ir
 from app.analytics.facts import user_days
 from app.analytics.measures import exactly, monday, numbers, rate, week_number
 
-DIGITS_OF_WEEKS = 4
-"""The most weeks without a visit that are listed: 9,999, which is 191 years."""
+WEEKS = 104
+"""The weeks of a cohort that are listed: without a limit they are as many as the square of the weeks in the data."""
+DIGITS_OF_WEEKS = 3
 
 
 def answer(events: ir.Table) -> ir.Table:
@@ -29,22 +30,24 @@ def answer(events: ir.Table) -> ir.Table:
     days = user_days(events)
     weeks = days.select("user_id", week=week_number(days.event_date))
     weeks = weeks.mutate(cohort=weeks.week.min().over(ibis.window(group_by="user_id")))
-    active = weeks.group_by("cohort", "week").agg(active_users=weeks.user_id.nunique())
-
-    # A cohort's weeks without a visit follow on the last week with one: as many as there are before the next.
-    cohort = ibis.window(group_by="cohort", order_by="week")
-    active = active.mutate(
-        cohort_users=active.active_users.first().over(cohort),
-        next_week=active.week.lead(1).over(cohort),
-        end=active.week.max().over(ibis.window()) + 1,
+    weeks = weeks.mutate(weeks_later=weeks.week - weeks.cohort, last_week=weeks.week.max().over(ibis.window()))
+    active = (
+        weeks.filter(weeks.weeks_later < WEEKS)
+        .group_by("cohort", "weeks_later")
+        .agg(active_users=weeks.user_id.nunique(), last_week=weeks.last_week.max())
     )
-    grid = active.cross_join(numbers(DIGITS_OF_WEEKS))
-    grid = grid.filter(grid.number < grid.next_week.coalesce(grid.end) - grid.week)
-    found = grid.select(
+    cohorts = active.filter(active.weeks_later == 0)
+    cohorts = cohorts.select("cohort", "last_week", cohort_users=cohorts.active_users)
+
+    later = numbers(DIGITS_OF_WEEKS).rename(weeks_later="number")
+    grid = cohorts.cross_join(later.filter(later.weeks_later < WEEKS))
+    grid = grid.filter(grid.weeks_later <= grid.last_week - grid.cohort)
+    found = grid.left_join(active.select("cohort", "weeks_later", "active_users"), ["cohort", "weeks_later"])
+    found = found.select(
+        "weeks_later",
         "cohort_users",
-        cohort_week=monday(grid.cohort),
-        weeks_later=exactly(grid.week - grid.cohort + grid.number, "int64"),
-        active_users=ibis.cases((grid.number == 0, grid.active_users), else_=0),
+        cohort_week=monday(found.cohort),
+        active_users=exactly(found.active_users.fill_null(0), "int64"),
     )
     return found.select(
         "cohort_week",
