@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.batch.job_process import ROOT, job_environment
+from tests.batch.job_process import job_environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

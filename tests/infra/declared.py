@@ -96,6 +96,8 @@ def computed(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]
             return {"jobId": "2026-11-24_00_00_00-1", "state": "JOB_STATE_RUNNING"}
         case "pulumi-python:dynamic/shop:Passwords":
             return {"values": {role: f"password-of-{role}" for role in inputs["roles"]}}
+        case "pulumi-python:dynamic/shop:StackId":
+            return {"value": "0123456789abcdef"}
         case "pulumi-python:dynamic/shop:MachineCommand":
             return {"stdout": "sha256:" + "2" * 64 if "pull.sh" in inputs["command"] else "somebody"}
         case "docker:index/remoteImage:RemoteImage":
