@@ -17,6 +17,7 @@ from infra.machine_command import MachineCommand, MachineCommandArgs
 from infra.machine_login import log_in
 from infra.network import IAP_TAG
 from infra.settings.batch import BatchSettings
+from infra.shell import Shell
 
 STORES_TAG: Final = "batch-stores"
 """Of the machine that has the stores."""
@@ -49,6 +50,8 @@ class BatchHost(pulumi.ComponentResource):
     """E-mail address of the machine's account."""
     daemon: docker.Provider
     """For what runs on the machine; it is known once Docker answers there."""
+    shell: Shell
+    """For Docker's CLI there."""
 
     def __init__(self, name: str, args: BatchHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("shop:infra:BatchHost", name, None, opts)
@@ -61,6 +64,7 @@ class BatchHost(pulumi.ComponentResource):
         self._admitted = self._admit_operators(own)
         self._ready = self._command("ready", _READY)
         self.daemon = self._daemon()
+        self.shell = self._shell()
         self.register_outputs({"instance": self.instance.name, "account": self.account})
 
     def pull(self, image: Image) -> pulumi.Output[str]:
@@ -100,6 +104,12 @@ class BatchHost(pulumi.ComponentResource):
             disable_docker_daemon_check=True,
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["host"] if pulumi.runtime.is_dry_run() else None),
         )
+
+    def _shell(self) -> Shell:
+        options = (f"--project={self._place.project}", f"--zone={self._place.zone}", "--tunnel-through-iap", "--quiet")
+        # The name is known once Docker answers there.
+        instance = pulumi.Output.all(self.instance.name, self._ready.stdout).apply(lambda known: str(known[0]))
+        return Shell(("gcloud", "compute", "ssh", instance, *options, "--command"), "sudo --non-interactive docker")
 
     def _log_in(self, known: Sequence[str]) -> Awaitable[str]:
         instance, user = known

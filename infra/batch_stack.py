@@ -13,15 +13,19 @@ import pulumi_docker as docker
 from infra.containers.cassandra import cassandra
 from infra.containers.dashboards import dashboards
 from infra.containers.grafana import grafana
+from infra.containers.leftovers import STACK_LABEL, leftovers_hook
 from infra.containers.mysql import mysql
 from infra.containers.redis import redis
 from infra.containers.server import Server, ServerArgs, on_machine
-from infra.containers.spark_job import JobArgs, spark_job
+from infra.containers.spark_job import STOP_SECONDS, JobArgs, first_run_seconds, spark_job
 from infra.containers.spec import Spec
+from infra.first_run import FirstRun, FirstRunArgs
 from infra.labels import labels
 from infra.order import after
 from infra.passwords import Passwords
 from infra.settings.batch import BatchSettings
+from infra.shell import HERE, Shell
+from infra.stack_id import StackId
 
 LOOPBACK: Final = "127.0.0.1"
 ROLES: Final = (
@@ -60,6 +64,8 @@ class BatchStackArgs:
     """The machine's folder with a folder for each container; Docker's own volumes where None."""
     machine: pulumi.Resource | None = None
     """The machine, with which the containers go and come."""
+    shell: Shell = HERE
+    """Where Docker's CLI reaches the same daemon."""
 
 
 class BatchStack(pulumi.ComponentResource):
@@ -72,12 +78,16 @@ class BatchStack(pulumi.ComponentResource):
         super().__init__("shop:infra:BatchStack", name, None, opts)
         self._args, settings = args, args.settings
         self._labels = labels(args.environment, "batch")
+        # Not among the labels of volumes: another label would be another volume, without the data.
+        self._owner = StackId(f"{name}-id", pulumi.ResourceOptions(parent=self)).value
+        self._leftovers = leftovers_hook(f"{name}-leftovers", args.shell, self._owner)
+        network_labels: dict[str, pulumi.Input[str]] = {**self._labels, STACK_LABEL: self._owner}
         self._network = docker.Network(
             name,
             name=name,
             driver="bridge",
-            labels=[docker.NetworkLabelArgs(label=key, value=value) for key, value in sorted(self._labels.items())],
-            opts=on_machine(self, args.machine),
+            labels=[docker.NetworkLabelArgs(label=key, value=value) for key, value in sorted(network_labels.items())],
+            opts=on_machine(self, args.machine, first=self._leftovers),
         )
         stores = {
             spec.role: self._server(spec, args.address)
@@ -93,7 +103,8 @@ class BatchStack(pulumi.ComponentResource):
             grafana(args.passwords, settings.grafana_memory_mb, args.provisioned, volume), LOOPBACK, first=made
         )
         if args.job and volume is not None:
-            self._server(spark_job(args.passwords, settings, args.job, volume), LOOPBACK, first=made)
+            job = self._server(spark_job(args.passwords, settings, args.job, volume), LOOPBACK, first=made)
+            self._first_run(f"{args.environment}-first-run", job)
         elif args.dashboard_writer and volume is not None:
             self._server(dashboards(args.passwords, args.dashboard_writer, volume), LOOPBACK, first=made)
         self.ports = {role: server.port for role, server in (*stores.items(), ("grafana", shown))}
@@ -109,6 +120,14 @@ class BatchStack(pulumi.ComponentResource):
             opts=on_machine(self, self._args.machine),
         )
 
+    def _first_run(self, name: str, job: Server) -> None:
+        args = self._args
+        FirstRun(
+            name,
+            FirstRunArgs(job.name, job.container.id, args.shell, first_run_seconds(args.settings), STOP_SECONDS),
+            pulumi.ResourceOptions(parent=self, depends_on=[job], deleted_with=args.machine),
+        )
+
     def _server(self, spec: Spec, address: pulumi.Input[str], first: list[Server] | None = None) -> Server:
         args = self._args
         return Server(
@@ -117,6 +136,8 @@ class BatchStack(pulumi.ComponentResource):
                 spec=spec,
                 network=self._network.name,
                 labels=self._labels,
+                owner=self._owner,
+                leftovers=self._leftovers,
                 address=address,
                 port_offset=args.settings.port_offset,
                 data_folder=args.data_folder,

@@ -66,6 +66,7 @@ class CloudBatch(pulumi.ComponentResource):
                 address=address or LOOPBACK,
                 data_folder=DATA_FOLDER,
                 machine=self.host.instance,
+                shell=self.host.shell,
             ),
             pulumi.ResourceOptions(parent=self, providers=[self.host.daemon]),
         )

@@ -43,6 +43,10 @@ class Image(pulumi.ComponentResource):
             context=docker_build.BuildContextArgs(location=CONTEXT),
             dockerfile=docker_build.DockerfileArgs(location=f"{CONTEXT}/{args.dockerfile}"),
             platforms=[docker_build.Platform.LINUX_AMD64],
+            # Docker's own program builds, with the daemon's BuildKit. What the provider has built in cannot use it, and
+            # would make a builder: a container that nobody removes, of an image that nobody has pinned.
+            exec_=True,
+            builder=docker_build.BuilderConfigArgs(name="default"),
             push=True,
             build_on_preview=False,
             opts=pulumi.ResourceOptions(parent=self),

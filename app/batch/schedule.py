@@ -50,6 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
+    try:
+        return _keep_schedule(given, stop)
+    finally:
+        # Who starts it again is not to see how a run of the one before ended.
+        given.status.unlink(missing_ok=True)
+
+
+def _keep_schedule(given: argparse.Namespace, stop: threading.Event) -> int:
     write_status(given.status, Status(pending=given.now))
     _write_dashboards(given, stop)
     begins = datetime.now(UTC) if given.now else next_run(given.at, datetime.now(UTC))

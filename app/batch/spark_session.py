@@ -52,9 +52,10 @@ _LONG_RUN_OPTIONS: Final = (
     "-XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
 )
 
+_LOOPBACK: Final = "127.0.0.1"
 _LOCAL_SETTINGS: Final = {
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": _LOOPBACK,
+    "spark.driver.bindAddress": _LOOPBACK,
     "spark.shuffle.compress": "true",
     "spark.io.compression.codec": "lz4",
 }
@@ -91,6 +92,9 @@ def spark_session(settings: Settings, local_dir: Path, event_bytes: int = 0) -> 
         raise SparkMissingError("The package pyspark is missing. Install the extra: pip install '.[batch]'") from error
     if settings.is_local:
         _use_this_python(settings, local_dir)
+        # No setting says where executors on this machine give their results away: it would be at one of the machine's
+        # other addresses, which may go away in the middle of a run, with the results.
+        os.environ["SPARK_LOCAL_IP"] = os.environ["SPARK_LOCAL_HOSTNAME"] = _LOOPBACK
     builder = SparkSession.builder
     for key, value in spark_settings(settings, local_dir, event_bytes).items():
         builder = builder.config(key, value)

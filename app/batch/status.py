@@ -1,19 +1,24 @@
-"""How the last run of the schedule ended, for the container's health check.
+"""How the last run of the schedule ended, for the container's health check, and for who waits for the first run.
 
-    python -m app.batch.status
+    python -m app.batch.status [--first-run]
 
-Exit code 0 while all is well; 1 where the last run failed, or the first is waited for and has not ended. It imports
-nothing of the project, since it is asked all the time.
+Exit code 0 while all is well; 1 where the last run failed; 75 where the first is waited for and has not ended, which is
+1 too for the health check. It imports nothing of the project, since it is asked all the time.
 """
 
 import json
+import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 STATUS: Final = Path(tempfile.gettempdir()) / "batch-status.json"
+FIRST_RUN: Final = "--first-run"
+PENDING: Final = os.EX_TEMPFAIL
+"""Exit code with `FIRST_RUN` where the first run has not ended."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,18 @@ def write_status(file: Path, status: Status) -> None:
 
 
 def read_status(file: Path) -> Status | None:
-    """The status; None where there is none."""
+    """The status; None where there is none: the schedule has just started."""
     try:
         return Status(**json.loads(file.read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def main(file: Path = STATUS) -> int:
+def main(arguments: Sequence[str] | None = None, file: Path = STATUS) -> int:
     """Say whether all is well; the exit code."""
     status = read_status(file)
+    if FIRST_RUN in (sys.argv[1:] if arguments is None else arguments) and (status is None or status.pending):
+        return PENDING
     return 0 if status and status.is_well else 1
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
+from infra.containers.leftovers import STACK_LABEL
 from infra.containers.spec import File, Spec, go_duration
 
 
@@ -16,6 +17,10 @@ class ServerArgs:
     spec: Spec
     network: pulumi.Input[str]
     labels: Mapping[str, str]
+    owner: pulumi.Input[str]
+    """The stack's id, a label of the container."""
+    leftovers: pulumi.ResourceHook
+    """Removes what has the container's name and is the stack's, before it is made."""
     address: pulumi.Input[str]
     """The machine's address that the port is opened on."""
     port_offset: int
@@ -27,9 +32,16 @@ class ServerArgs:
 
 
 def on_machine(
-    parent: pulumi.Resource, machine: pulumi.Resource | None, *, secret: tuple[str, ...] = ()
+    parent: pulumi.Resource,
+    machine: pulumi.Resource | None,
+    *,
+    secret: tuple[str, ...] = (),
+    first: pulumi.ResourceHook | None = None,
 ) -> pulumi.ResourceOptions:
-    """The options of what Docker has on a machine, and that goes with it; `secret` names its secret outputs."""
+    """The options of what Docker has on a machine, and that goes with it.
+
+    `secret` names its secret outputs; `first` runs before it is made.
+    """
     return pulumi.ResourceOptions(
         parent=parent,
         # Names are fixed, so that the old one has to go first.
@@ -37,41 +49,44 @@ def on_machine(
         deleted_with=machine,
         replace_with=[machine] if machine else None,
         additional_secret_outputs=list(secret),
+        hooks=pulumi.ResourceHookBinding(before_create=[first]) if first else None,
     )
 
 
 class Server(pulumi.ComponentResource):
     """A running container with its image and its data. Takes its docker provider from the options."""
 
+    name: str
+    """Of the container."""
     container: docker.Container
     port: pulumi.Output[int | None]
     """On the machine."""
 
     def __init__(self, name: str, args: ServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("shop:infra:Server", name, None, opts)
-        self._name, self._args = name, args
+        self.name, self._args = name, args
         port = args.spec.port + args.port_offset if args.spec.port else None
         self.container = self._container(self._image(), port)
         self.port = pulumi.Output.from_input(port)
         self.register_outputs({"port": self.port})
 
-    def _options(self, *, secret: tuple[str, ...] = ()) -> pulumi.ResourceOptions:
-        return on_machine(self, self._args.machine, secret=secret)
+    def _options(self) -> pulumi.ResourceOptions:
+        return on_machine(self, self._args.machine)
 
     def _image(self) -> pulumi.Input[str]:
         spec = self._args.spec
         if not spec.is_pulled:
             return spec.image
         # By the id, which is the content: a tag or a reference that is the same would not make the container anew.
-        image = docker.RemoteImage(f"{self._name}-image", name=spec.image, opts=self._options())
+        image = docker.RemoteImage(f"{self.name}-image", name=spec.image, opts=self._options())
         return image.image_id
 
     def _container(self, image: pulumi.Input[str], port: int | None) -> docker.Container:
         args, spec = self._args, self._args.spec
-        health = spec.health
+        health, labels = spec.health, {**args.labels, STACK_LABEL: args.owner}
         return docker.Container(
-            self._name,
-            name=self._name,
+            self.name,
+            name=self.name,
             hostname=spec.role,
             image=image,
             command=list(spec.command) if spec.command else None,
@@ -100,11 +115,11 @@ class Server(pulumi.ComponentResource):
                 start_period=go_duration(health.start_seconds),
                 retries=health.retries,
             ),
-            wait=True,
+            wait=health.wait_seconds is not None,
             wait_timeout=health.wait_seconds,
-            labels=[docker.ContainerLabelArgs(label=key, value=value) for key, value in sorted(args.labels.items())],
+            labels=[docker.ContainerLabelArgs(label=key, value=value) for key, value in sorted(labels.items())],
             # Some files and variables hold passwords.
-            opts=self._options(secret=("uploads", "envs")),
+            opts=on_machine(self, args.machine, secret=("uploads", "envs"), first=args.leftovers),
         )
 
     def _upload(self, file: File) -> docker.ContainerUploadArgs:
@@ -136,8 +151,8 @@ class Server(pulumi.ComponentResource):
         # Docker would make a folder that is mounted as such where it is missing, as long as the disk is not there.
         folder = {"type": "none", "o": "bind", "device": f"{args.data_folder}/{args.spec.role}"}
         return docker.Volume(
-            f"{self._name}-data",
-            name=self._name,
+            f"{self.name}-data",
+            name=self.name,
             driver="local",
             driver_opts=folder if args.data_folder else None,
             labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in sorted(args.labels.items())],

@@ -20,6 +20,8 @@ GRAFANA_FOLDER: Final = "/grafana"
 _EVENTS: Final = "/events"
 USER: Final = "1099:1099"
 """As in the image; Dataproc wants this number."""
+STOP_SECONDS: Final = 60
+"""How long a run has to end by itself."""
 _START_SECONDS: Final = 60
 _RETRY_SECONDS: Final = 300
 
@@ -59,11 +61,7 @@ def store_environment(host: pulumi.Input[str] | None = None) -> dict[str, pulumi
 
 
 def spark_job(passwords: Passwords, settings: BatchSettings, args: JobArgs, dashboards: pulumi.Input[str]) -> Spec:
-    """The job's container, which `pulumi up` waits for until its first run has ended, where it runs at its start.
-
-    `dashboards` names the volume in which it keeps Grafana's.
-    """
-    patience = settings.first_run_minutes * 60 if settings.run_at_start else _START_SECONDS
+    """The job's container; `FirstRun` waits for it. `dashboards` names the volume in which it keeps Grafana's."""
     return Spec(
         role="batch-job",
         image=args.image,
@@ -83,12 +81,17 @@ def spark_job(passwords: Passwords, settings: BatchSettings, args: JobArgs, dash
         shared=[SharedVolume(dashboards, f"{GRAFANA_FOLDER}/{DASHBOARD_FOLDER}")],
         health=HealthCheck(
             ("CMD", "python", "-m", "app.batch.status"),
-            start_seconds=patience,
+            start_seconds=first_run_seconds(settings),
             interval_seconds=30,
-            wait_seconds=patience + 120,
+            wait_seconds=None,
         ),
-        stop_seconds=60,
+        stop_seconds=STOP_SECONDS,
     )
+
+
+def first_run_seconds(settings: BatchSettings) -> int:
+    """How long the first run may take, where the job runs at its start, and else the start alone."""
+    return settings.first_run_minutes * 60 if settings.run_at_start else _START_SECONDS
 
 
 def _command(settings: BatchSettings, args: JobArgs) -> list[pulumi.Input[str]]:

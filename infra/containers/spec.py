@@ -26,8 +26,8 @@ class HealthCheck:
     interval_seconds: int = 15
     timeout_seconds: int = 10
     retries: int = 4
-    wait_seconds: int = 300
-    """How long `pulumi up` waits for it."""
+    wait_seconds: int | None = 300
+    """How long `pulumi up` waits for it; None where it does not."""
 
 
 @dataclass(frozen=True)

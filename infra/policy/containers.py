@@ -43,7 +43,9 @@ def _is_watched(inputs: Inputs) -> Iterator[str]:
     if False in values(inputs, "mustRun"):
         return
     yield from must_have("healthcheck")(inputs)
-    yield from must_have("wait")(inputs)
+    # False is said where a resource of its own waits.
+    if inputs.get("wait") is None:
+        yield "does not set wait"
 
 
 def _has_no_socket(inputs: Inputs) -> Iterator[str]:
@@ -96,7 +98,7 @@ RULES: Final = (
         "A container counts as started only when it is well.",
         _CONTAINER,
         _is_watched,
-        "Set healthcheck and wait=True.",
+        "Set healthcheck and wait=True, or wait=False where a resource of its own waits for it.",
         ("CIS Docker 5.27",),
     ),
     Rule(

@@ -16,7 +16,7 @@ import pytest
 from app.batch.base import Base, Source, write_base
 from app.batch.errors import BatchError
 from app.batch.schedule import after_a_run, files_to_read, next_run
-from app.batch.status import main
+from app.batch.status import FIRST_RUN, PENDING, Status, main, write_status
 from app.events.csv_codec import HEADER
 from app.local.mysql import mysql_server
 from app.local.redis import redis_server
@@ -69,8 +69,8 @@ def stopped(process: subprocess.Popen[str]) -> str:
     return written
 
 
-def check(folder: Path) -> int:
-    return main(folder / "status.json")
+def check(folder: Path, *options: str) -> int:
+    return main(options, folder / "status.json")
 
 
 @pytest.mark.parametrize(
@@ -127,15 +127,24 @@ def test_without_a_schedule_nothing_is_well(tmp_path: Path) -> None:
     assert check(tmp_path) == 1
 
 
+def test_who_waits_for_the_first_run_learns_whether_it_goes_on_or_has_failed(tmp_path: Path) -> None:
+    codes = [check(tmp_path, FIRST_RUN)]
+    for status in (Status(pending=True), Status(pending=False, exit_code=8), Status(pending=False, exit_code=0)):
+        write_status(tmp_path / "status.json", status)
+        codes.append(check(tmp_path, FIRST_RUN))
+    assert codes == [PENDING, PENDING, 1, 0]
+
+
 @pytest.mark.integration
 def test_a_failed_run_is_said_and_seen(tmp_path: Path) -> None:
     given = ("--now", "--events", f"{tmp_path}/*.csv", "--stores", "redis")
     variables = {"BATCH_ENVIRONMENT": "test", "REDIS_URL": "redis://127.0.0.1:1/0", "REDIS_PASSWORD": "none"}
     with schedule(tmp_path, *given, **variables) as process:
         assert wait_for_a_run(tmp_path, process) == {"pending": False, "exit_code": 4}
-        assert check(tmp_path) == 1
+        assert check(tmp_path) == check(tmp_path, FIRST_RUN) == 1
         wait_for_a_line(tmp_path, "exit code 4): it is tried again")
         line = json.loads(stopped(process).splitlines()[-1])
+    assert check(tmp_path, FIRST_RUN) == PENDING, "the next schedule has not begun"
     assert line.pop("seconds") > 0
     assert line == {"severity": "ERROR", "event": "batch_run_finished", "environment": "test", "exit_code": 4}
 

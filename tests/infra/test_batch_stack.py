@@ -125,13 +125,17 @@ def test_durations_are_in_gos_own_form() -> None:
     ]
 
 
-def test_up_waits_until_each_container_is_well(containers: Mapping[str, Resource]) -> None:
-    for container in containers.values():
-        assert container.inputs["wait"]
-        assert container.inputs["waitTimeout"] >= 180
+def test_up_waits_until_each_container_is_well(containers: Mapping[str, Resource], declared: Declared) -> None:
+    for role, container in containers.items():
+        assert container.inputs["wait"] == (role != "batch-job"), "Docker cannot tell that its run has failed"
+        assert role == "batch-job" or container.inputs["waitTimeout"] >= 180
         assert container.inputs["healthcheck"]["tests"][0] in ("CMD", "CMD-SHELL")
         assert container.inputs["restart"] == "unless-stopped"
         assert container.inputs["logOpts"] == {"max-size": "10m", "max-file": "3"}
+    first_run = declared.one("pulumi-python:dynamic/shop:FirstRun").inputs
+    assert first_run["container"] == "dev-batch-job"
+    assert first_run["container_id"]
+    assert first_run["patience_seconds"] == 60, "its start, as the job does not run at once"
 
 
 def test_images_are_pinned_by_digest(declared: Declared) -> None:
@@ -222,10 +226,11 @@ def test_the_jobs_command_is_one_that_it_takes(containers: Mapping[str, Resource
 def test_up_waits_for_the_first_run_where_it_is_at_the_start() -> None:
     job = JobArgs(JOB_IMAGE, "", "local", DEFAULT_DAYS, folder="/home/me/events")
     settings = BatchSettings(run="local", events="/home/me/events", run_at_start=True, first_run_minutes=60)
-    container = stack(settings, job).one(CONTAINER, "dev-batch-job")
+    declared = stack(settings, job)
+    container = declared.one(CONTAINER, "dev-batch-job")
     assert "--now" in container.inputs["command"]
     assert container.inputs["healthcheck"]["startPeriod"] == "1h0m0s"
-    assert container.inputs["waitTimeout"] > 3_600
+    assert declared.one("pulumi-python:dynamic/shop:FirstRun").inputs["patience_seconds"] == 3_600
     assert {"hostPath": "/home/me/events", "containerPath": "/events", "readOnly": True} in container.inputs["volumes"]
 
 
@@ -244,6 +249,7 @@ def test_everything_is_labelled(declared: Declared) -> None:
     for one in declared.resources:
         if one.type.startswith("docker:") and "remoteImage" not in one.type:
             labels = {label["label"]: label["value"] for label in one.inputs["labels"]}
+            assert labels.pop("stack", "") == ("" if "volume" in one.type else "0123456789abcdef"), one.name
             assert labels == {"environment": "dev", "component": "batch", "managed-by": "pulumi"}
 
 

@@ -19,6 +19,7 @@ def test_images_are_built_from_dockerfiles_of_the_repository_and_pushed(stack: s
         assert (ROOT / "infra" / context).resolve() == ROOT
         assert (ROOT / "infra" / dockerfile).is_file()
         assert image.inputs["push"] is True
+        assert (image.inputs["exec"], image.inputs["builder"]) == (True, {"name": "default"}), "the daemon's own"
         assert image.inputs["platforms"] == ["linux/amd64"]
         assert image.inputs["tags"] == [f"europe-west1-docker.pkg.dev/demo-project/{stack}-images/{image.name}:current"]
 

@@ -6,7 +6,10 @@ import pytest
 from pulumi import automation
 
 import infra.batch_host
-from tests.infra.engine.workbench import PLACE, Workbench, left_over, stored_secrets
+from tests.infra.engine.stand_in.cloud import Fault
+from tests.infra.engine.stand_in.containers import RUN
+from tests.infra.engine.stand_in.docker_cli import LAST_LINES
+from tests.infra.engine.workbench import PLACE, Workbench, changes, expect_no_change, left_over, stored_secrets
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_200)]
 
@@ -14,6 +17,7 @@ ENVIRONMENT = "dev"
 INSTANCE = "gcp:compute/instance:Instance"
 CONTAINER = "docker:index/container:Container"
 VOLUME = "docker:index/volume:Volume"
+JOB = "dev-batch-job"
 CONTAINERS = {f"dev-{role}" for role in ("cassandra", "redis", "mysql", "grafana", "batch-job")}
 VOLUMES = {f"{name}-data" for name in CONTAINERS} | {"dev-batch-dashboards"}
 
@@ -39,3 +43,24 @@ def test_another_machine_has_all_containers_made_anew_on_the_data_that_there_is(
     assert {name for kind, name in made if kind == CONTAINER} == CONTAINERS
     assert {name for kind, name in made if kind == VOLUME} == VOLUMES
     assert stored_secrets(cloud) == passwords
+
+
+def test_what_an_interrupted_up_left_on_the_machine_goes_and_a_first_run_that_fails_there_fails_the_next(
+    stack: automation.Stack, workbench: Workbench
+) -> None:
+    docker = workbench.cloud(ENVIRONMENT, "docker")
+    # As if Pulumi had not lived to keep that it made them.
+    kept = stack.export_stack()
+    assert kept.deployment
+    unknown = (f"{CONTAINER}::{JOB}", "FirstRun::dev-first-run")
+    resources = [one for one in kept.deployment["resources"] if not one["urn"].endswith(unknown)]
+    stack.import_stack(automation.Deployment(kept.version, {**kept.deployment, "resources": resources}))
+    docker.break_on(Fault(RUN, CONTAINER, JOB))
+    with pytest.raises(automation.CommandError, match=LAST_LINES[0]):
+        stack.up()
+    assert docker.calls().count(("remove", CONTAINER, JOB)) == 1
+
+    docker.break_on()
+    assert changes(stack.up()) == {"create": 1}
+    assert docker.calls().count(("restart", CONTAINER, JOB)) == 1
+    expect_no_change(stack.up(refresh=True))

@@ -3,6 +3,7 @@
 The calls are those of the engine, over the engine's protocol; how the engine itself takes it, the other tests show.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,8 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from tests.infra.engine.stand_in.check import UNKNOWN
 from tests.infra.engine.stand_in.cloud import Cloud, Fault
+from tests.infra.engine.stand_in.containers import CONTAINER
+from tests.infra.engine.stand_in.images import BUILDER
 from tests.infra.engine.stand_in.provider import StandIn
 from tests.infra.engine.workbench import SCHEMAS
 
@@ -235,3 +238,33 @@ def test_an_image_without_its_files_is_refused_in_a_preview(engine: _Engine, tmp
     (tmp_path / "Dockerfile").unlink()
     with pytest.raises(grpc.RpcError, match="Dockerfile does not exist"):
         engine.create(IMAGE, preview=True, **asked)
+
+
+def test_an_image_leaves_a_builder_unless_docker_itself_builds_it(
+    engine: _Engine, cloud: Cloud, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    given: dict[str, Any] = {"push": True, "context": {"location": str(tmp_path)}}
+    engine.create(IMAGE, **given, exec=True, builder={"name": "default"})
+    assert [one.type for one in cloud.resources()] == [IMAGE]
+    engine.create(IMAGE, **given, builder={"name": "default"})
+    assert BUILDER in [one.type for one in cloud.resources()]
+
+
+def test_a_container_whose_making_was_interrupted_has_its_name(engine: _Engine, cloud: Cloud) -> None:
+    cloud.break_on(Fault("create", CONTAINER))
+    with pytest.raises(grpc.RpcError, match="failed to be in healthy state"):
+        engine.create(CONTAINER, name="mysql", image="mysql")
+    cloud.break_on()
+    with pytest.raises(grpc.RpcError, match=r'Conflict\. The container name "/mysql" is already in use'):
+        engine.create(CONTAINER, name="mysql", image="mysql")
+    assert len({engine.create(CONTAINER, name=name, image="mysql")[0] for name in ("a", "b")}) == 2
+
+
+def test_who_waits_for_a_container_whose_process_has_failed_waits_on(engine: _Engine, cloud: Cloud) -> None:
+    cloud.break_on(Fault("run", CONTAINER))
+    started = time.monotonic()
+    with pytest.raises(grpc.RpcError, match="failed to be in healthy state"):
+        engine.create(CONTAINER, name="job", image="job", wait=True, waitTimeout=2)
+    assert time.monotonic() - started >= 2
+    engine.create(CONTAINER, name="another", image="job", wait=False)

@@ -1,4 +1,4 @@
-"""What docker-build works out of an image's context: a hash of what would be sent, and the digest of the image."""
+"""What docker-build 0.0.22 does: a hash of what would be sent, the digest of the image, and builders that stay."""
 
 import hashlib
 import re
@@ -13,6 +13,17 @@ from tests.infra.engine.stand_in.values import digest_of
 IMAGE = "docker-build:index:Image"
 EXPECTED = {"digest": "", "ref": ""}
 """What docker-build 0.0.22 gives in a preview of a changed image: no unknown values, but empty ones."""
+
+
+BUILDER = "docker:buildx:Builder"
+"""A container of `moby/buildkit`, which the provider makes and never removes."""
+
+
+def makes_builder(kind: str, inputs: Mapping[str, Any]) -> bool:
+    """Whether the provider builds an image by itself, with no builder that it can use: Docker's own it cannot."""
+    return (
+        kind == IMAGE and not inputs.get("exec") and (inputs.get("builder") or {}).get("name", "default") == "default"
+    )
 
 
 class NoContext(ValueError):  # noqa: N818 - what is missing

@@ -23,7 +23,7 @@ from google.protobuf import json_format, struct_pb2
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from tests.infra.engine.stand_in import images, rules, values
+from tests.infra.engine.stand_in import containers, images, rules, values
 from tests.infra.engine.stand_in.check import UNKNOWN, faults_of, is_unknown
 from tests.infra.engine.stand_in.cloud import Cloud, Resource
 from tests.infra.engine.stand_in.functions import UnknownFunction, answer
@@ -109,11 +109,17 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         name, inputs = _name(request.urn), _plain(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(properties=_struct(self._expected(kind, schema, inputs, context)))
-        self._may_fail("create", kind, name, context)
+        if kind not in containers.NAMED:
+            self._may_fail("create", kind, name, context)
         identity, exclusive = rules.identity(kind, {**self._place(schema), **inputs}, name)
+        if kind == containers.CONTAINER:
+            identity = containers.new_id(identity)
         made = Resource(kind, identity, name, inputs, self._made(kind, schema, inputs, identity, context))
         with self._cloud.changing() as resources:
             key = f"{kind} {identity}"
+            why = containers.conflict(kind, inputs, resources)
+            if why:
+                _refuse(context, why)
             if exclusive and key in resources:
                 _refuse(context, f"Error 409: {identity} already exists", grpc.StatusCode.ALREADY_EXISTS)
             self._require_api(kind, resources, context)
@@ -121,7 +127,13 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
                 made.id += "x"
                 key = f"{kind} {made.id}"
             resources[key] = made
+            if images.makes_builder(kind, inputs):
+                resources[images.BUILDER] = Resource(images.BUILDER, "builder", "buildx_buildkit_default")
         self._cloud.note("create", kind, name)
+        if kind in containers.NAMED:
+            given_up = containers.wait(self._cloud, made, self._canceled, context)
+            if given_up:
+                context.abort_with_status(given_up)
         return provider_pb2.CreateResponse(id=made.id, properties=_struct(made.properties))
 
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> Any:

@@ -1,0 +1,1 @@
+"""Where Pulumi keeps what it knows of a stack, made ready before `scripts/pulumi` runs its CLI."""
