@@ -3,7 +3,7 @@
 A stand-in has a name of its own, lest a Docker engine that others use takes it for the real one, and the Dockerfile's
 FROM lines are changed to it; nothing else is. What stands in for what:
 
-- `python:3.11...-slim-bookworm`: Debian bookworm by debootstrap with Debian's own Python 3.11.
+- `python:3.11...-slim-bookworm`: Debian bookworm by debootstrap with Debian's own Python 3.11 and pip.
 - `apache/beam_python3.11_sdk`: Beam's boot program of that version, built from its Go module.
 - `python311-template-launcher-base`: Google publishes no source of its launcher, so a script takes its place, which
   runs the file in FLEX_TEMPLATE_PYTHON_PY_FILE with the options that it is given. The real one reads them from a file.
@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -32,7 +33,7 @@ _REGISTRY: Final = "https://registry-1.docker.io/v2/"
 _REGISTRY_SECONDS: Final = 5
 _MINUTES: Final = 15
 _SUITE: Final = "bookworm"
-_PACKAGES: Final = "ca-certificates,python3.11,python3.11-venv,python3-distutils"
+_PACKAGES: Final = "ca-certificates,python3.11,python3.11-venv,python3-distutils,python3-pip"
 _FILES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf", "/etc/uv/uv.toml")
 _VARIABLES: Final = re.compile(r"(PIP|UV)_(.*INDEX.*|.*URL|CERT|TRUSTED_HOST|NATIVE_TLS)|SSL_CERT_FILE")
 _APT: Final = re.compile(r"^Acquire::(https?::|Check-).*", re.MULTILINE)
@@ -99,7 +100,7 @@ def _stand_in(engine: Engine, reference: str) -> str:
                 fill(engine, context, reference)
                 (context / "Dockerfile").write_text(dockerfile + _environment(dockerfile))
                 engine.build(context, name)
-            print(f"{reference} cannot be pulled: an image made of this machine's parts stands in for it")
+            warnings.warn(f"{reference} cannot be pulled: {name}, made on this machine, stands in for it", stacklevel=2)
             return name
     raise BaseMissing(f"{reference} cannot be pulled, and nothing stands in for it")
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -55,7 +56,7 @@ def stores(engine: Engine, batch_image: str, stores_image: str) -> Iterator[Stor
         }  # fmt: skip
         variables: list[str] = []
         for container in started.values():
-            said = waited(lambda at=container: engine.run("logs", at), "{", engine, container)
+            said = waited(partial(engine.run, "logs", container), "{", engine, container)
             found = json.loads(said[said.index("{") :])
             variables += [f"--env={name}={value}" for name, value in found.items()]
         yield Stores(engine, batch_image, tuple(variables))
