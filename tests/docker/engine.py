@@ -182,3 +182,11 @@ def _started(daemon: str, folder: Path) -> Iterator[str]:
             server.process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 server.process.wait(_STOP_SECONDS)
+            _unmount_below(folder)
+
+
+def _unmount_below(folder: Path) -> None:
+    """Unmount what a daemon leaves, such as the machine's network, or its folder could not be removed."""
+    mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in reversed([place for place in mounted if place.startswith(f"{folder}/")]):
+        subprocess.run(["umount", "--lazy", place], check=False, capture_output=True)
