@@ -5,6 +5,7 @@ given here would stand in the state, and be out of date when a refresh asks the 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_docker_build as docker_build
@@ -51,7 +52,11 @@ class Image(pulumi.ComponentResource):
             build_on_preview=False,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        # In a preview of changed code it is empty, and would be taken for a digest (docker-build 0.0.22).
-        self.digest = image.digest.apply(lambda digest: digest or UNKNOWN)
+        self.digest = image.digest.apply(_known)
         self.ref = pulumi.Output.concat(args.registry.url, f"/{name}@", self.digest)
         self.register_outputs({"ref": self.ref, "digest": self.digest})
+
+
+def _known(digest: str) -> Any:
+    """In a preview of changed code it is empty, and would be taken for a digest (docker-build 0.0.22)."""
+    return digest or UNKNOWN
