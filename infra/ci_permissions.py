@@ -58,7 +58,8 @@ PERMISSIONS: Final[Mapping[str, Access]] = {
     "gcp:bigquery/table:Table": _of("bigquery.tables", write=_CHANGED),
     # A budget is the billing account's: who keeps one in CI gives roles/billing.costsManager there.
     "gcp:billing/budget:Budget": Access(()),
-    "gcp:cloudscheduler/job:Job": _of("cloudscheduler.jobs", write=_CHANGED),
+    # The provider resumes a job after each change.
+    "gcp:cloudscheduler/job:Job": _of("cloudscheduler.jobs", write=f"{_CHANGED} enable pause"),
     "gcp:compute/address:Address": _all(
         _of("compute.addresses", write="createInternal deleteInternal setLabels useInternal"), _OPERATIONS
     ),
@@ -98,7 +99,9 @@ PERMISSIONS: Final[Mapping[str, Access]] = {
         "dataflow.jobs", read="get list", write="create cancel updateContents"
     ),
     "gcp:dataproc/batch:Batch": _of("dataproc.batches", read="get list", write="create cancel delete"),
-    "gcp:iam/workloadIdentityPool:WorkloadIdentityPool": _of("iam.workloadIdentityPools"),
+    "gcp:iam/workloadIdentityPool:WorkloadIdentityPool": _of(
+        "iam.workloadIdentityPools", read="get getAttestationRules"
+    ),
     "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": _of("iam.workloadIdentityPoolProviders"),
     "gcp:iap/tunnelInstanceIAMMember:TunnelInstanceIAMMember": _policy("iap.tunnelInstances"),
     "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember": _policy("cloudkms.cryptoKeys"),
@@ -126,9 +129,14 @@ PERMISSIONS: Final[Mapping[str, Access]] = {
     ),
     "gcp:serviceaccount/account:Account": _of("iam.serviceAccounts", write=f"{_CHANGED} disable enable"),
     "gcp:serviceaccount/iAMMember:IAMMember": _policy("iam.serviceAccounts"),
-    "gcp:storage/bucket:Bucket": _of("storage.buckets", write=_CHANGED),
+    # Before a bucket is deleted, its caches and objects are listed.
+    "gcp:storage/bucket:Bucket": _all(
+        _of("storage.buckets", write=_CHANGED),
+        _of("storage.anywhereCaches", read="", write="list"),
+        _of("storage.objects", read="", write="list"),
+    ),
     "gcp:storage/bucketIAMMember:BucketIAMMember": _policy("storage.buckets"),
-    # Objects hold events: the role is given on the one bucket whose objects the program makes.
+    # Objects hold events: the role to read and write them is given on the one bucket whose objects the program makes.
     "gcp:storage/bucketObject:BucketObject": Access(()),
 }
 """By the type of resource of Google Cloud."""
