@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from pulumi import automation
 
@@ -27,6 +29,7 @@ POLICIES = [str(ROOT / "infra" / "policy")]
 SCHEMAS = ROOT / ".cache" / "stand-in"
 """Keeps what the SDKs say of their resources, since it takes long to ask."""
 _COPIED = ("Pulumi.yaml", "pyproject.toml", "requirements.lock", ".dockerignore", "app", "infra")
+_OF_HOOKS = ("PATH", "STAND_IN_CLOUD")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
@@ -80,6 +83,14 @@ class Workbench:
         stack = automation.create_or_select_stack(name, PROJECT, program or _run_program, opts=workspace)
         for key, value in settings.items():
             stack.set_config(key, automation.ConfigValue(value))
+        run_up, variables = stack.up, self.environment(name)
+
+        def up(*args: Any, **options: Any) -> automation.UpResult:
+            # The program's hooks run in this process, and are to find the stand-ins too.
+            with patch.dict(os.environ, {key: variables[key] for key in _OF_HOOKS}):
+                return run_up(*args, **options)
+
+        stack.up = up  # type: ignore[method-assign]
         return stack
 
     def command(self) -> automation.PulumiCommand:
