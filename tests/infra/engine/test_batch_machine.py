@@ -52,7 +52,7 @@ def test_what_an_interrupted_up_left_on_the_machine_goes_and_a_first_run_that_fa
     # As if Pulumi had not lived to keep that it made them.
     kept = stack.export_stack()
     assert kept.deployment
-    unknown = (f"{CONTAINER}::{JOB}", "FirstRun::dev-first-run")
+    unknown = (f"{CONTAINER}::{JOB}", "FirstRun::dev-first-run", "-deletion-protection")
     resources = [one for one in kept.deployment["resources"] if not one["urn"].endswith(unknown)]
     stack.import_stack(automation.Deployment(kept.version, {**kept.deployment, "resources": resources}))
     docker.break_on(Fault(RUN, CONTAINER, JOB))
@@ -61,6 +61,6 @@ def test_what_an_interrupted_up_left_on_the_machine_goes_and_a_first_run_that_fa
     assert docker.calls().count(("remove", CONTAINER, JOB)) == 1
 
     docker.break_on()
-    assert changes(stack.up()) == {"create": 1}
+    assert changes(stack.up()) == {"create": 3}, "the first run, and the two guards that depend on it"
     assert docker.calls().count(("restart", CONTAINER, JOB)) == 1
     expect_no_change(stack.up(refresh=True))
