@@ -21,6 +21,8 @@ class BudgetArgs:
 
     place: Place
     settings: OperationsSettings
+    services: pulumi.Resource
+    """Enabled before the project is asked for its number."""
     channels: list[pulumi.Output[str]]
 
 
@@ -40,9 +42,6 @@ class Budget(pulumi.ComponentResource):
 
     def _budget(self, name: str, args: BudgetArgs, account: str) -> None:
         settings = args.settings
-        number = organizations.get_project_output(
-            project_id=args.place.project, opts=pulumi.InvokeOutputOptions(parent=self)
-        ).number
         billing.Budget(
             name,
             billing_account=account,
@@ -51,7 +50,7 @@ class Budget(pulumi.ComponentResource):
                 specified_amount=billing.BudgetAmountSpecifiedAmountArgs(units=str(settings.budget))
             ),
             budget_filter=billing.BudgetBudgetFilterArgs(
-                projects=[pulumi.Output.format("projects/{0}", number)], calendar_period="MONTH"
+                projects=[pulumi.Output.format("projects/{0}", _number(args, self))], calendar_period="MONTH"
             ),
             threshold_rules=[
                 *(_rule(share, "CURRENT_SPEND") for share in settings.budget_shares),
@@ -61,6 +60,12 @@ class Budget(pulumi.ComponentResource):
             all_updates_rule=_told(args.channels),
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _number(args: BudgetArgs, parent: Budget) -> pulumi.Output[str]:
+    """The project's number, asked for when the service that knows it is enabled: a budget takes no name."""
+    asked = pulumi.InvokeOutputOptions(parent=parent, depends_on=[args.services])
+    return organizations.get_project_output(project_id=args.place.project, opts=asked).number
 
 
 def _rule(share: float, of: str) -> billing.BudgetThresholdRuleArgs:

@@ -22,6 +22,8 @@ PARAMETERS: Final = {
     "shards": ("Parts that an hour is counted in", r"[0-9]+"),
     "earliest": ("First day that an event may have", EARLIEST_FORM),
     "latest": ("Last day that an event may have, or days ahead of now", LATEST_FORM),
+    "worker_image": ("The workers' image", r".+"),
+    "worker_type": ("The workers' machine type", r".+"),
 }
 """The options of `app.stream.settings` that the template takes, each with its meaning and its form."""
 

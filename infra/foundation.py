@@ -28,6 +28,7 @@ class Foundation(pulumi.ComponentResource):
     place: Place
     ready: pulumi.ResourceOptions
     """Options for what needs the services and the right to use the key."""
+    services: Services
     network: Network
     registry: Registry
     storage: Storage
@@ -41,7 +42,7 @@ class Foundation(pulumi.ComponentResource):
         services = Services(place.name("services"), ServicesArgs(place, tuple(services_of(settings))), child)
         used = EncryptionArgs(place, settings.security.kms_key, services)
         encryption = Encryption(place.name("encryption"), used, after(services, within=self))
-        self.place, self.key = place, encryption.key
+        self.place, self.services, self.key = place, services, encryption.key
         self.ready = after(services, encryption)
         made = after(services, encryption, within=self)
         self.network = Network(place.name("network"), NetworkArgs(place, settings.network), made)

@@ -64,7 +64,7 @@ class Operations(pulumi.ComponentResource):
         dashboard = Dashboard(
             place.name("dashboard"), DashboardArgs(place, names, args.batch is not None, machines), child
         )
-        budget = Budget(place.name("budget"), BudgetArgs(place, settings, alerts.channels), child)
+        budget = Budget(place.name("budget"), BudgetArgs(place, settings, args.ground.services, alerts.channels), child)
         ci = CiIdentity(
             place.name("ci"),
             CiIdentityArgs(place, args.settings.ci, args.ground.storage.staging, _accounts(args)),

@@ -116,6 +116,10 @@ class StreamJob(pulumi.ComponentResource):
             "shards": str(settings.shards),
             "earliest": days.earliest,
             "latest": days.latest,
+            # Of an update, the provider sends the image and the machine type that it last read of the running job,
+            # which outweigh the template's. These are the pipeline's own options, and it takes them instead.
+            "worker_image": args.image.ref,
+            "worker_type": settings.machine_type,
         }
 
     def _grants(self, member: pulumi.Output[str]) -> list[pulumi.Resource]:

@@ -86,11 +86,22 @@ def tuned(arguments: Sequence[str]) -> PipelineOptions:
     return options
 
 
+def choose_workers(options: PipelineOptions, settings: Settings) -> None:
+    """Let the pipeline's own options of the workers outweigh Beam's.
+
+    Who updates a job by Terraform's provider sends Beam's options as the running job has them, not as they should be.
+    """
+    workers = options.view_as(WorkerOptions)
+    workers.sdk_container_image = settings.worker_image or workers.sdk_container_image
+    workers.machine_type = settings.worker_type or workers.machine_type
+
+
 def run(arguments: Sequence[str]) -> None:
     """Run the pipeline of these options; on Dataflow, start it. Raises SettingsError."""
     options = tuned(arguments)
     settings = Settings.from_options(options)
     options.view_as(StandardOptions).streaming = not settings.pull
+    choose_workers(options, settings)
     pipeline = beam.Pipeline(options=options)
     build(pipeline, settings)
     result = pipeline.run()

@@ -36,6 +36,10 @@ class StreamOptions(PipelineOptions):
             "--latest", default=LATEST, help="last plausible day of an event: a date, or days ahead of now such as +1d"
         )
         parser.add_argument("--shards", type=int, default=4, help="parts that an hour is counted in, in parallel")
+        parser.add_argument("--worker_image", default="", help="on Dataflow: the workers' image, before Beam's option")
+        parser.add_argument(
+            "--worker_type", default="", help="on Dataflow: the workers' machine type, before Beam's option"
+        )
         parser.add_argument(
             "--no_rebuild",
             dest="rebuild",
@@ -50,7 +54,7 @@ class StreamOptions(PipelineOptions):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the pipeline reads, where it writes, and how often. The fields are the options of `StreamOptions`."""
+    """What the pipeline reads, writes and runs on, and how often. The fields are the options of `StreamOptions`."""
 
     subscription: str
     dataset: str
@@ -61,6 +65,8 @@ class Settings:
     shards: int = 4
     earliest: str = EARLIEST
     latest: str = LATEST
+    worker_image: str = ""
+    worker_type: str = ""
     rebuild: bool = True
     pull: bool = False
     until_idle: float = 0

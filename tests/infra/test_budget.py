@@ -4,6 +4,7 @@ import pulumi
 
 from infra.budget import NO_BUDGET, Budget, BudgetArgs
 from infra.place import Place
+from infra.services import Services, ServicesArgs
 from infra.settings.operations import OperationsSettings
 from tests.infra.declared import Declared, declare
 
@@ -18,7 +19,8 @@ def budget(settings: OperationsSettings, channels: int = 1) -> tuple[Declared, l
 
     def program() -> None:
         told = [pulumi.Output.from_input(f"projects/p/notificationChannels/{number}") for number in range(channels)]
-        Budget("dev-budget", BudgetArgs(PLACE, settings, told)).says.apply(said.append)
+        services = Services("dev-services", ServicesArgs(PLACE, ("cloudresourcemanager",)))
+        Budget("dev-budget", BudgetArgs(PLACE, settings, services, told)).says.apply(said.append)
 
     return declare(program), said
 

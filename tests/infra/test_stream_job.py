@@ -46,6 +46,8 @@ def test_the_templates_path_follows_its_content_which_names_the_image_by_its_dig
     image = f"europe-west1-docker.pkg.dev/demo-project/prod-images/prod-stream@sha256:{DIGEST}"
     content = json.loads(template["content"])
     assert content["image"] == content["defaultEnvironment"]["sdkContainerImage"] == image
+    assert job().inputs["parameters"]["worker_image"] == image
+    assert job().inputs["parameters"]["worker_type"] == content["defaultEnvironment"]["machineType"]
 
 
 def test_the_job_has_no_argument_that_the_provider_cannot_read_back() -> None:

@@ -45,6 +45,10 @@ class Deployed:
 @pytest.fixture(scope="module")
 def deployed(workbench: Workbench) -> Deployed:
     stack = workbench.stack(ENVIRONMENT, PLACE)
+    # A budget has to know the project's number, which nobody tells before its service is enabled.
+    stack.set_config(
+        "shop-analytics:operations.billingAccount", automation.ConfigValue("012345-6789AB-CDEF01"), path=True
+    )
     expected = stack.preview().change_summary
     assert set(expected) == {OpType.CREATE}
     assert not any(workbench.cloud(ENVIRONMENT, package).resources() for package in PACKAGES)
@@ -60,6 +64,7 @@ def test_up_makes_what_the_preview_said(deployed: Deployed) -> None:
 
 def test_a_refresh_and_a_second_up_change_nothing(deployed: Deployed) -> None:
     before = deployed.cloud().calls()
+    expect_no_change(deployed.stack.up())
     expect_no_change(deployed.stack.up(refresh=True))
     assert deployed.cloud().calls() == before
 
@@ -90,7 +95,8 @@ def test_a_change_of_code_updates_the_running_job_in_place(deployed: Deployed) -
     job = next(one for one in resources if one.type == JOB)
     (template,) = (one for one in resources if one.name.endswith("-template"))
     assert job.properties["containerSpecGcsPath"].endswith(f"/{template.properties['name']}")
-    assert after[image] in template.properties["content"]
+    for told in (template.properties["content"], job.properties["parameters"]["worker_image"]):
+        assert after[image] in told
 
 
 def test_a_preview_warns_of_a_setting_that_would_end_the_running_job(deployed: Deployed) -> None:

@@ -65,6 +65,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         return Empty()
 
     def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> Any:
+        self._require_api(rules.asked_api(request.tok), context)
         try:
             found = answer(request.tok, _plain(request.args), self._settings)
         except UnknownFunction as unknown:
@@ -122,7 +123,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
                 _refuse(context, why)
             if exclusive and key in resources:
                 _refuse(context, f"Error 409: {identity} already exists", grpc.StatusCode.ALREADY_EXISTS)
-            self._require_api(kind, resources, context)
+            self._require_api(rules.needed_api(kind), context)
             while not exclusive and not rules.is_iam(kind) and key in resources:
                 made.id += "x"
                 key = f"{kind} {made.id}"
@@ -227,11 +228,14 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
                     pass
                 _refuse(context, f"{action} of {name} was canceled", grpc.StatusCode.CANCELLED)
 
-    def _require_api(self, kind: str, resources: Mapping[str, Resource], context: grpc.ServicerContext) -> None:
-        api = rules.needed_api(kind)
-        enabled = {one.properties.get("service") for one in resources.values() if one.type == _SERVICE}
+    def _require_api(self, api: str | None, context: grpc.ServicerContext) -> None:
+        enabled = {one.properties.get("service") for one in self._cloud.resources() if one.type == _SERVICE}
         if api and api not in enabled:
-            _refuse(context, f"Error 403: {api} has not been used in the project before or it is disabled")
+            _refuse(
+                context,
+                f"googleapi: Error 403: {api} has not been used in the project before or it is disabled. "
+                "Reason: SERVICE_DISABLED",
+            )
 
 
 def _given(kind: str, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,13 @@ _APIS: Final[Mapping[str, str]] = {
     "serviceaccount": "iam.googleapis.com",
 }
 
+_ASKED: Final[Mapping[str, str]] = {
+    "gcp:organizations/getProject:": "cloudresourcemanager.googleapis.com",
+    "gcp:storage/": "storage.googleapis.com",
+    "gcp:bigquery/": "bigquery.googleapis.com",
+    "gcp:compute/": "compute.googleapis.com",
+}
+
 
 def is_iam(kind: str) -> bool:
     """Whether a type grants a role; these have no name, and granting twice changes nothing."""
@@ -124,3 +131,8 @@ def needed_api(kind: str) -> str | None:
     """The API that must be enabled in a project before it can hold such a resource."""
     module = kind.split(":")[1]
     return next((api for start, api in _APIS.items() if kind.startswith("gcp:") and module.startswith(start)), None)
+
+
+def asked_api(function: str) -> str | None:
+    """The API that must be enabled before a function can be asked."""
+    return next((api for start, api in _ASKED.items() if function.startswith(start)), None)
