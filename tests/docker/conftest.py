@@ -40,6 +40,7 @@ def stores_image(engine: Engine, batch_image: str, tmp_path_factory: pytest.Temp
     """The servers of the three batch stores, each of which a container runs by its name."""
     context = tmp_path_factory.mktemp("stores")
     shutil.copytree(get_jars(LOCK, CASSANDRA), context / "cassandra")
+    shutil.copytree(ROOT / "app" / "local", context / "local", ignore=shutil.ignore_patterns("__pycache__"))
     here = Path(__file__).parent
     shutil.copy(here / "store_server.py", context)
     return engine.build(context, f"{PREFIX}stores", here / "stores.Dockerfile", JOB=batch_image)

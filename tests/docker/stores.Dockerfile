@@ -7,5 +7,6 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends mariadb-client-core mariadb-server-core redis-server \
     && rm -rf /var/lib/apt/lists/*
 COPY cassandra /opt/shop/.cache/cassandra
+COPY local /opt/shop/app/local
 COPY store_server.py /opt/store_server.py
 ENTRYPOINT ["python", "/opt/store_server.py"]
