@@ -109,7 +109,8 @@ class BatchHost(pulumi.ComponentResource):
         options = (f"--project={self._place.project}", f"--zone={self._place.zone}", "--tunnel-through-iap", "--quiet")
         # The name is known once Docker answers there.
         instance = pulumi.Output.all(self.instance.name, self._ready.stdout).apply(lambda known: str(known[0]))
-        return Shell(("gcloud", "compute", "ssh", instance, *options, "--command"), "sudo --non-interactive docker")
+        words = ("gcloud", "compute", "ssh", "--ssh-key-expire-after=1d", instance, *options, "--command")
+        return Shell(words, "sudo --non-interactive docker")
 
     def _log_in(self, known: Sequence[str]) -> Awaitable[str]:
         instance, user = known
