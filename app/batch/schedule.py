@@ -159,7 +159,7 @@ def _generated(source: str, staging: Path) -> str:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_name("unfinished.csv.gz")
-        code = generate(["--events", events, "--seed", _SEED, "--out", str(unfinished)])
+        code = generate(["--events", events, "--seed", _SEED, "--out", str(unfinished), "--force"])
         if code:
             raise BatchError(f"no events could be made up in {file.parent}: exit code {code}")
         unfinished.replace(file)

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             crlf=options.crlf,
             header=not options.no_header,
         )
-        with _output(options.out) as file:
+        with _output(options.out, force=options.force) as file:
             summary = _write(settings, file, console)
     except SettingsError as error:
         _say(f"generate: {error}")
@@ -78,7 +78,7 @@ def _write(settings: Settings, file: IO[bytes], console: Console) -> Summary:
 
 
 @contextmanager
-def _output(out: str) -> Iterator[IO[bytes]]:
+def _output(out: str, *, force: bool) -> Iterator[IO[bytes]]:
     """Standard output, or a file that appears under its name only when it is complete."""
     if out == STANDARD_OUTPUT:
         yield sys.stdout.buffer
@@ -90,6 +90,8 @@ def _output(out: str) -> Iterator[IO[bytes]]:
         with path.open("wb") as raw, _packed_if_gzip(path, raw) as file:
             yield file
         return
+    if path.exists() and not force:
+        raise SettingsError(f"{out} exists; give another --out, or --force to have it replaced")
     # A link stays a link: the file that it names is what is replaced.
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=_date, default=date(2019, 10, 1), metavar="DATE", help="default 2019-10-01")
     parser.add_argument("--days", type=int, default=31, metavar="N", help="days that the events span (default 31)")
     parser.add_argument("--out", default=STANDARD_OUTPUT, metavar="FILE", help="a file, packed if it ends in .gz, or -")
+    parser.add_argument("--force", action="store_true", help="replace the file where there is one")
     parser.add_argument("--crlf", action="store_true", help="end lines with CRLF, as the published October file does")
     parser.add_argument("--no-header", action="store_true", help="leave out the line of column names")
     return parser

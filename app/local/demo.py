@@ -52,6 +52,11 @@ _ROW_STAGES: Final = (_STREAM_STAGE, _BATCH_STAGE)
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
+_FILES: Final = ("ledger.json", "parity.json", "run.json", "report.html", "batch.duckdb", PACKAGE, LIVE)
+_FOLDERS: Final = ("answers", SOURCES)
+RESULTS: Final = (*_FILES, *_FOLDERS)
+"""What a run leaves in its folder."""
+
 
 @dataclass
 class Outcome:
@@ -226,9 +231,8 @@ def _replay(topic: str, urls: list[str]) -> ReplaySummary:
 
 def _clear(out: Path) -> None:
     """Remove an earlier run's results, and nothing else."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name in ("ledger.json", "parity.json", "run.json", "report.html", "batch.duckdb", PACKAGE, LIVE):
+    for name in _FILES:
         with suppress(FileNotFoundError):
             (out / name).unlink()
-    for folder in ("answers", SOURCES):
+    for folder in _FOLDERS:
         rmtree(out / folder, ignore_errors=True)

@@ -29,13 +29,14 @@ from app.events.generator import Settings as GeneratorSettings
 from app.events.generator import SettingsError, generate
 from app.events.ledger import LedgerError
 from app.local.bigquery_environment import EnvironmentFailed
-from app.local.demo import Demo, Outcome
+from app.local.demo import RESULTS, Demo, Outcome
 from app.local.emulators import emulators
 from app.local.java import Java, JavaMissing, get_java
 from app.local.job import JobError
 from app.local.process import ServerError
 from app.local.store_servers import starting_store_servers
 from app.local.workspace import exit_on_signals, workspace
+from app.output_folder import NotOursError, claim
 
 DIFFERENT_EXIT: Final = 4
 NO_JAVA_EXIT: Final = 5
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LedgerError as error:
         _tell(console, error)
         return LEDGER_EXIT
-    except (EventFileError, SettingsError) as error:
+    except (EventFileError, NotOursError, SettingsError) as error:
         _tell(console, error)
         return 2
     except (JobError, BatchError, ServerError, EnvironmentFailed, GoogleAPICallError, OSError) as error:
@@ -95,10 +96,13 @@ def _tell(console: Console, error: Exception) -> None:
 
 def _run(given: argparse.Namespace, console: Console) -> int:
     began = time.monotonic()
+    out = Path(given.out)
+    claim(out, RESULTS)
     progress = Progress(console)
     with ExitStack() as stack:
         folder = stack.enter_context(workspace())
         files = _files(given, folder, progress)
+        _leave(files, out)
         with progress.stage("java"):
             java, note = _java()
         if note:
@@ -106,7 +110,6 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         servers = stack.enter_context(starting_store_servers(SERVER_STORES if java else ()))
         with progress.stage("emulators"):
             running = stack.enter_context(emulators(given.pubsub, heap=_heap(files)))
-        out = Path(given.out)
         demo = Demo(running, files, out, folder, progress)
         if note:
             demo.outcome.notes.append(note)
@@ -137,6 +140,16 @@ def _files(given: argparse.Namespace, folder: Path, progress: Progress) -> list[
     with progress.stage("generate"), file.open("wb") as out:
         out.writelines(generate(settings))
     return [file]
+
+
+def _leave(files: Sequence[Path], out: Path) -> None:
+    """Refuse to read what the run would replace. Raises NotOursError."""
+    replaced = {(out / name).resolve() for name in RESULTS}
+    for file in files:
+        if replaced & {file.resolve(), *file.resolve().parents}:
+            raise NotOursError(
+                f"{file} is where the results go, which would replace it. Move it, or give another --out."
+            )
 
 
 def _java() -> tuple[Java | None, str]:

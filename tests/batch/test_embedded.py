@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.batch.errors import StoreBusyError
+from app.batch.errors import SettingsError, StoreBusyError
 from app.batch.folder import Folder
 from app.batch.ingest import Ingested, SourceCounts
 from app.batch.stores import Run
@@ -118,3 +118,14 @@ def test_a_file_lost_from_the_store_is_found_before_the_commit(tmp_path: Path) -
     with pytest.raises(LedgerError, match="the store holds"):
         store.verify(ledger)
     store.close()
+
+
+def test_a_folder_with_somebody_elses_files_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "events").mkdir()
+    (tmp_path / "events" / "mine.csv").write_text("mine")
+    store = EmbeddedStore(tmp_path)
+    with pytest.raises(SettingsError, match="already has events"):
+        store.open(Run.begin())
+    store.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["events"]
+    assert (tmp_path / "events" / "mine.csv").read_text() == "mine"

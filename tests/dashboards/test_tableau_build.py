@@ -18,6 +18,7 @@ from app.dashboards.report import RunFacts
 from app.dashboards.tableau import AnswersError, ExtractError, build_workbook
 from app.dashboards.tableau.extracts import write_extracts
 from app.dashboards.tableau.hyper_file import make_stable
+from app.output_folder import MARKER
 from tests.dashboards import tableau_schema
 from tests.dashboards.tableau_extracts import hyper, rows, unpack
 
@@ -56,7 +57,12 @@ def test_a_package_is_laid_out_as_tableau_does(package: Path) -> None:
 
 
 def test_beside_the_package_stand_the_live_workbook_and_its_sources(package: Path) -> None:
-    assert sorted(path.name for path in package.parent.iterdir()) == ["Shop-live.twb", "Shop.twbx", "datasources"]
+    assert sorted(path.name for path in package.parent.iterdir()) == [
+        MARKER,
+        "Shop-live.twb",
+        "Shop.twbx",
+        "datasources",
+    ]
     sources = {path.name for path in (package.parent / "datasources").iterdir()}
     assert sources == {f"{name}.tds" for name in QUESTIONS}
 
@@ -136,7 +142,7 @@ def test_a_build_that_fails_leaves_the_one_before(report_answers: dict[str, pa.T
     with pytest.raises(ExtractError, match=r"top_brands: an extract holds decimals of 18 digits at most"):
         build_workbook({"top_brands": too_much}, tmp_path)
     assert package.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["Shop-live.twb", "Shop.twbx", "datasources"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MARKER, "Shop-live.twb", "Shop.twbx", "datasources"]
 
 
 def test_answers_to_no_question_and_of_other_columns_are_refused(tmp_path: Path) -> None:

@@ -66,10 +66,20 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+def test_a_file_that_is_there_is_replaced_only_by_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "events.csv"
+    out.write_text("theirs")
+    assert main(["--events", "10", "--out", str(out)]) == 2
+    assert "--force" in capsys.readouterr().err
+    assert out.read_text() == "theirs"
+    assert main(["--events", "10", "--out", str(out), "--force"]) == 0
+    assert out.read_bytes() == b"".join(generate(Settings(10)))
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "real.csv").write_text("old")
     (tmp_path / "link.csv").symlink_to("real.csv")
-    assert main(["--events", "10", "--out", str(tmp_path / "link.csv")]) == 0
+    assert main(["--events", "10", "--out", str(tmp_path / "link.csv"), "--force"]) == 0
     assert (tmp_path / "link.csv").is_symlink()
     assert (tmp_path / "real.csv").read_bytes() == b"".join(generate(Settings(10)))
 
@@ -81,7 +91,7 @@ def test_a_full_disk_is_said_and_leaves_the_old_file(tmp_path: Path) -> None:
     limited = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
     limited += "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));" + COMMAND[2]
     done = subprocess.run(
-        [sys.executable, "-c", limited, "--events", "20_000", "--out", str(out)],
+        [sys.executable, "-c", limited, "--events", "20_000", "--out", str(out), "--force"],
         cwd=ROOT,
         check=False,
         capture_output=True,

@@ -83,6 +83,25 @@ def test_a_path_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
     assert "no.csv does not exist" in " ".join(done.stderr.split())
 
 
+@pytest.mark.parametrize("name", ["answers", "datasources"])
+def test_a_folder_that_is_somebody_elses_is_not_emptied(tmp_path: Path, name: str) -> None:
+    theirs = tmp_path / name / "events.csv"
+    theirs.parent.mkdir()
+    theirs.write_text("theirs")
+    refused = subprocess.run(
+        [*DEMO, "--events", str(theirs), "--out", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 2
+    assert f"already has {name}" in " ".join(refused.stderr.split())
+    (tmp_path / ".shop-analytics").touch()
+    refused = subprocess.run(
+        [*DEMO, "--events", str(theirs), "--out", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 2
+    assert "is where the results go" in " ".join(refused.stderr.split())
+    assert theirs.read_text() == "theirs"
+
+
 def test_a_failed_job_says_its_last_words(tmp_path: Path) -> None:
     with (
         pytest.raises(JobError, match=r"(?s)batch job failed with exit code 2.*--events"),

@@ -26,12 +26,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from app.batch.errors import BatchError, DiskFullError, StoreBusyError
+from app.batch.errors import BatchError, DiskFullError, SettingsError, StoreBusyError
 from app.batch.folder import link_or_copy
 from app.batch.ingest import Ingested
 from app.batch.stores import RUN_ID, Run, Stored
 from app.batch.tasks import DISK_FULL
 from app.events.ledger import Ledger, LedgerError, write_ledgers
+from app.output_folder import NotOursError, claim
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -68,8 +69,10 @@ class EmbeddedStore:
     def open(self, run: Run) -> None:
         """Lock the folder, remove unfinished runs, make the run's own folder."""
         try:
-            self._out.mkdir(parents=True, exist_ok=True)
+            claim(self._out, (*_SHOWN, LATEST))
             self._lock = (self._out / _LOCK).open("ab")
+        except NotOursError as error:
+            raise SettingsError(str(error)) from error
         except OSError as error:
             raise BatchError(f"{self._out} cannot be written: {error.strerror}; give another folder") from error
         try:

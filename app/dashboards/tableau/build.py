@@ -15,6 +15,7 @@ from app.dashboards.tableau.package import write_package
 from app.dashboards.tableau.parameters import parameters
 from app.dashboards.tableau.warehouse import Warehouse
 from app.dashboards.tableau.workbook import workbook_of
+from app.output_folder import claim
 
 PACKAGE: Final = "Shop.twbx"
 LIVE: Final = "Shop-live.twb"
@@ -37,13 +38,14 @@ def build_workbook(
     Raises:
         AnswersError: there are no answers, or they do not fit the questions.
         ExtractError: Hyper could not store one.
+        NotOursError: the directory has files of these names that no build has made.
         OSError: the directory cannot be written.
     """
     answers = _answers(results, questions)
     warehouse = warehouse or Warehouse()
     asked = [questions[name] for name in answers.tables]
     workbook = workbook_of(asked, parameters(answers.tables))
-    out.mkdir(parents=True, exist_ok=True)
+    claim(out, (PACKAGE, LIVE, SOURCES))
     package = out / PACKAGE
     # The files take their places at the end, so that a build that fails leaves those of the one before.
     with tempfile.TemporaryDirectory(prefix=".tableau-", dir=out) as folder:

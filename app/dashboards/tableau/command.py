@@ -18,6 +18,7 @@ from app.dashboards.tableau.build import LIVE, PACKAGE, SOURCES, build_workbook
 from app.dashboards.tableau.errors import ExtractError
 from app.dashboards.tableau.publish import PublishError, Target, publish
 from app.dashboards.tableau.warehouse import PROJECT_TO_TYPE, Warehouse, WarehouseError
+from app.output_folder import NotOursError
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="tableau: %(message)s")
     try:
         return _build(options) if options.command == "build" else _publish(options)
-    except (AnswersError, ExtractError, WarehouseError, PublishError, OSError) as error:
+    except (AnswersError, ExtractError, NotOursError, WarehouseError, PublishError, OSError) as error:
         sys.stderr.write(f"tableau: {error}\n")
         return FAILED
     except KeyboardInterrupt:
