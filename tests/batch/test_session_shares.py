@@ -122,7 +122,7 @@ def test_facts_of_shares_are_those_of_all_events(
             name: compile_fact(name, "duckdb", facts=() if name in FIRSTS else names[:place])
             for place, name in enumerate(names)
         },
-        schemas={name: FACTS[name].schema for name in names if name not in FIRSTS},
+        schemas={name: FACTS[name].schema for name in names if not FACTS[name].is_step},
         columns=COLUMNS,
         files=files,
     )
