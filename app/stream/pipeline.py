@@ -52,7 +52,10 @@ def build(pipeline: beam.Pipeline, settings: Settings) -> None:
     written = events | "Write events" >> WriteRows(settings.dataset, "event_log")
     bad = decoded | "Bad events" >> beam.Map(bad_rows).with_output_types(pa.RecordBatch)
     refused = written.refused | "Refused events" >> beam.Map(refused_row).with_output_types(pa.RecordBatch)
-    (bad, refused) | beam.Flatten() | "Write bad events" >> WriteRows(settings.dataset, "bad_event_log")
+    # Each by a step of its own: a runner on one machine acknowledges what was read when the steps that are fused with
+    # the source are done, and what comes after a Flatten would be done later.
+    bad | "Write bad events" >> WriteRows(settings.dataset, "bad_event_log")
+    refused | "Write refused events" >> WriteRows(settings.dataset, "bad_event_log")
     if settings.archive:
         decoded | "Archive" >> ArchiveRows(settings.archive, settings.archive_every_seconds, settings.shards)
 

@@ -152,7 +152,7 @@ class Expected:
         (ledger,) = shop.query(
             "SELECT read, stored, duplicates, bad FROM `DATASET.ledger` WHERE source IS NULL"
         ).to_pylist()
-        assert tuple(ledger.values()) == self.ledger
+        assert tuple(ledger.values()) == self.ledger, (ledger, self.ledger)
         events = shop.query("SELECT * FROM `DATASET.events`").select(EVENTS.names).cast(EVENTS)
         assert events.sort_by("event_id").equals(self.events.sort_by("event_id"))
         bad = shop.query("SELECT reason, raw, source, source_row FROM `DATASET.bad_events`").to_pylist()
